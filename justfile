@@ -1,0 +1,19 @@
+# Chores of the house. Each is also a plain cargo command, so `just` is a convenience.
+
+# what the README shows
+demo:
+    cargo run --release -- demo
+
+test:
+    cargo test --workspace
+
+# the lints and the rules, as .ci/run applies them
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test -p tessera-xtask
+
+# generated pages and lists, after a change that alters them
+generate:
+    cargo run -p tessera-xtask -- tcb
+    UPDATE_DOCS=1 cargo test --workspace
