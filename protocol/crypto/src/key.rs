@@ -30,6 +30,7 @@ use crate::secret::Secret;
 pub use ecdh::{AgreeError, Ecdh};
 pub use names::{KeyAlg, SignAlg, UnknownAlg};
 pub use public::{BadSignature, PublicKey, PublicKeyError};
+pub(crate) use rsa::RsaParts;
 
 /// A key did not sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

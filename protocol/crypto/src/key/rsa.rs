@@ -91,7 +91,6 @@ impl<'a> RsaParts<'a> {
     }
 
     /// Takes big-endian numbers; leading zeros are not allowed, as in RFC 7518, 6.3.1.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reader of JWKs calls it"))]
     pub(crate) fn from_numbers(n: &'a [u8], e: &'a [u8]) -> Option<Self> {
         let minimal = |number: &[u8]| number.first().is_some_and(|first| *first != 0);
         if !minimal(n) || !minimal(e) {
@@ -105,7 +104,7 @@ impl<'a> RsaParts<'a> {
         self.to_der().expect("two bounded numbers can be written")
     }
 
-    /// The class of the key by its modulus, or none when size or exponent are not acceptable.
+    /// The class of the key by its modulus, or none when size, exponent or structure are not acceptable.
     pub(super) fn acceptable(&self) -> Option<KeyAlg> {
         let n = self.n.as_bytes();
         let bits = (n.len() * 8).checked_sub(n.first()?.leading_zeros() as usize)?;
@@ -114,7 +113,7 @@ impl<'a> RsaParts<'a> {
             return None;
         }
         let exponent = exponent.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        if exponent < EXPONENT_MIN || exponent.is_multiple_of(2) {
+        if exponent < EXPONENT_MIN || exponent.is_multiple_of(2) || has_roca_structure(n) {
             return None;
         }
         match bits {
@@ -124,6 +123,19 @@ impl<'a> RsaParts<'a> {
             _ => None,
         }
     }
+}
+
+/// Whether a modulus was made by the faulty library of CVE-2017-15361, whose primes are powers of 65537 modulo
+/// many small primes, so that they can be found: so is their product, then, modulo each of these. A sound
+/// modulus looks so once in 2²⁷.
+fn has_roca_structure(n: &[u8]) -> bool {
+    const TELLING_PRIMES: [u32; 17] =
+        [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
+    TELLING_PRIMES.into_iter().all(|prime| {
+        let residue = n.iter().fold(0, |residue, byte| (residue << 8 | u32::from(*byte)) % prime);
+        let powers = std::iter::successors(Some(1), |power| Some(power * 65_537 % prime));
+        powers.take(prime as usize).any(|power| power == residue)
+    })
 }
 
 /// Whether the provider takes the key too, which checks the modulus further.

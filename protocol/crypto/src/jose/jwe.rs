@@ -1,0 +1,1 @@
+//! Encrypted objects in compact form (RFC 7516).

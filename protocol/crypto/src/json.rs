@@ -1,0 +1,335 @@
+//! Strict JSON (RFC 8259): the one reader for everything that comes from outside.
+//!
+//! ```text
+//!   bytes ── length ── syntax, depth, duplicate members ── end of input ──▶ serde_json::Value
+//! ```
+//!
+//! Refused beyond bad syntax: a member name twice in one object at any level (RFC 8725 and OpenID readers differ
+//! on which one wins), nesting beyond the limit, anything after the value. Memory is bounded by the input.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// The deepest nesting any caller may ask for; below the reader's own stop at 128, so that ours is the one met.
+pub const DEPTH_MAX: usize = 64;
+/// The longest pointer an error carries: member names come from outside.
+const POINTER_BYTES_MAX: usize = 256;
+
+/// What a reader allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of input.
+    pub bytes_max: usize,
+    /// Deepest nesting of objects and arrays (a scalar has depth 0); at most [`DEPTH_MAX`] counts.
+    pub depth_max: usize,
+}
+
+/// Where the input breaks which rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule} at \"{pointer}\"")]
+pub struct JsonError {
+    /// JSON Pointer (RFC 6901) to the place, cut at 256 bytes; empty for the whole input.
+    pub pointer: String,
+    /// What is wrong there.
+    pub rule: JsonRule,
+}
+
+/// A rule that input may break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JsonRule {
+    /// More bytes than the limit.
+    #[error("more than {max} bytes")]
+    TooLong {
+        /// The limit.
+        max: usize,
+    },
+    /// Nested deeper than the limit.
+    #[error("nested deeper than {max}")]
+    TooDeep {
+        /// The limit.
+        max: usize,
+    },
+    /// A member name stands twice in one object.
+    #[error("a member stands twice")]
+    DuplicateMember,
+    /// Not JSON, or not UTF-8.
+    #[error("not JSON, line {line} column {column}")]
+    Syntax {
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+    },
+    /// Something other than white space follows the value.
+    #[error("more follows the value")]
+    TrailingBytes,
+}
+
+/// Reads one JSON value that is the whole input.
+///
+/// # Errors
+/// [`JsonError`] with the place and the rule.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, JsonError> {
+    if bytes.len() > limits.bytes_max {
+        return Err(JsonError { pointer: String::new(), rule: JsonRule::TooLong { max: limits.bytes_max } });
+    }
+    let fault = Fault::default();
+    let depth_max = limits.depth_max.min(DEPTH_MAX);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    match (Node { fault: &fault, depth: 0, depth_max }).deserialize(&mut reader) {
+        Ok(value) => reader
+            .end()
+            .map(|()| value)
+            .map_err(|_| JsonError { pointer: String::new(), rule: JsonRule::TrailingBytes }),
+        Err(error) => {
+            let syntax = JsonRule::Syntax { line: error.line(), column: error.column() };
+            Err(JsonError { pointer: fault.pointer(), rule: fault.rule.take().unwrap_or(syntax) })
+        }
+    }
+}
+
+/// What went wrong, noted while the reader unwinds: serde's own errors cannot carry it.
+#[derive(Default)]
+struct Fault {
+    rule: Cell<Option<JsonRule>>,
+    /// Steps from the fault outwards.
+    steps: RefCell<Vec<String>>,
+}
+
+impl Fault {
+    fn step(&self, name: &str) {
+        self.steps.borrow_mut().push(name.replace('~', "~0").replace('/', "~1"));
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in self.steps.borrow().iter().rev() {
+            pointer.push('/');
+            pointer.push_str(step);
+        }
+        let cut = (0..=POINTER_BYTES_MAX.min(pointer.len())).rev().find(|at| pointer.is_char_boundary(*at));
+        pointer.truncate(cut.unwrap_or(0));
+        pointer
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Node<'f> {
+    fault: &'f Fault,
+    depth: usize,
+    depth_max: usize,
+}
+
+impl Node<'_> {
+    fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth == self.depth_max {
+            return Err(self.refuse(JsonRule::TooDeep { max: self.depth_max }));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    fn refuse<E: serde::de::Error>(self, rule: JsonRule) -> E {
+        self.fault.rule.set(Some(rule));
+        E::custom(rule)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
+        let mut array = Vec::new();
+        loop {
+            match items.next_element_seed(inside) {
+                Ok(Some(item)) => array.push(item),
+                Ok(None) => return Ok(Value::Array(array)),
+                Err(error) => {
+                    self.fault.step(&array.len().to_string());
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.contains_key(&name) {
+                self.fault.step(&name);
+                return Err(self.refuse(JsonRule::DuplicateMember));
+            }
+            match members.next_value_seed(inside) {
+                Ok(value) => object.insert(name, value),
+                Err(error) => {
+                    self.fault.step(&name);
+                    return Err(error);
+                }
+            };
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes_max: 4096, depth_max: 4 };
+
+    fn refused(text: &str) -> (String, JsonRule) {
+        let error = parse(text.as_bytes(), &LIMITS).unwrap_err();
+        (error.pointer, error.rule)
+    }
+
+    #[test]
+    fn ordinary_json_is_read_with_its_order_kept() {
+        let text = r#" {"b":[1,-2,1.5,true,null],"a":{"ü\u00e9":"x"}} "#;
+        let value = parse(text.as_bytes(), &LIMITS).unwrap();
+        assert_eq!(value, json!({"b": [1, -2, 1.5, true, null], "a": {"üé": "x"}}));
+        assert_eq!(value.as_object().unwrap().keys().collect::<Vec<_>>(), ["b", "a"]);
+    }
+
+    #[test]
+    fn a_duplicate_member_is_refused_at_any_level_and_by_any_spelling() {
+        assert_eq!(refused(r#"{"a":1,"a":1}"#), ("/a".into(), JsonRule::DuplicateMember));
+        assert_eq!(refused(r#"{"x":[0,{"b":1,"\u0062":2}]}"#), ("/x/1/b".into(), JsonRule::DuplicateMember));
+        assert_eq!(refused(r#"{"a/b~c":{"":1,"":2}}"#), ("/a~1b~0c/".into(), JsonRule::DuplicateMember));
+    }
+
+    #[test]
+    fn depth_is_bounded_long_before_the_stack() {
+        assert!(parse(b"[[[[0]]]]", &LIMITS).is_ok());
+        assert_eq!(refused("[[[[[0]]]]]"), ("/0/0/0/0".into(), JsonRule::TooDeep { max: 4 }));
+        assert_eq!(refused(r#"{"a":[{"b":{"c":{}}}]}"#), ("/a/0/b/c".into(), JsonRule::TooDeep { max: 4 }));
+        let greedy = Limits { bytes_max: usize::MAX, depth_max: usize::MAX };
+        let bomb = vec![b'['; 1_000_000];
+        assert_eq!(parse(&bomb, &greedy).unwrap_err().rule, JsonRule::TooDeep { max: DEPTH_MAX });
+    }
+
+    #[test]
+    fn anything_after_the_value_is_refused() {
+        assert_eq!(refused("{} {}"), (String::new(), JsonRule::TrailingBytes));
+        assert_eq!(refused("1,"), (String::new(), JsonRule::TrailingBytes));
+        assert_eq!(refused("{}\0"), (String::new(), JsonRule::TrailingBytes));
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        for text in [
+            "",
+            "{",
+            "{'a':1}",
+            "[1,]",
+            "NaN",
+            "01",
+            "\"\\ud800\"",
+            "\"\n\"",
+            "\u{feff}{}",
+            "1e999",
+            "{\"a\"}",
+        ] {
+            assert!(matches!(refused(text).1, JsonRule::Syntax { .. }), "{text}");
+        }
+        assert_eq!(refused("{\"a\":\n[tru]}"), ("/a/0".into(), JsonRule::Syntax { line: 2, column: 5 }));
+        assert!(parse(b"\"\xff\"", &LIMITS).is_err());
+    }
+
+    #[test]
+    fn length_is_checked_first() {
+        let long = vec![b'x'; 5000];
+        assert_eq!(parse(&long, &LIMITS).unwrap_err().rule, JsonRule::TooLong { max: 4096 });
+    }
+
+    #[test]
+    fn a_long_member_name_does_not_make_a_long_error() {
+        let text = format!("{{\"{}\":x}}", "ü".repeat(1000));
+        let error = parse(text.as_bytes(), &LIMITS).unwrap_err();
+        assert!(error.pointer.len() <= POINTER_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_member_named_like_an_inner_marker_of_the_library_is_an_ordinary_member() {
+        let text = br#"{"$serde_json::private::RawValue":"1","$serde_json::private::Number":"2"}"#;
+        assert_eq!(parse(text, &LIMITS).unwrap().as_object().unwrap().len(), 2);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::hash_map(any::<String>(), inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_survives_the_round_trip(value in any_json()) {
+            let limits = Limits { bytes_max: usize::MAX, depth_max: 8 };
+            prop_assert_eq!(parse(value.to_string().as_bytes(), &limits).unwrap(), value);
+        }
+
+        #[test]
+        fn no_input_panics_and_no_value_is_read_that_serde_json_would_not_read(bytes: Vec<u8>) {
+            if let Ok(value) = parse(&bytes, &LIMITS) {
+                prop_assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), value);
+            }
+        }
+    }
+}
