@@ -53,6 +53,11 @@ macro_rules! tenancy_events {
             detail 1 reason: String, "stable code of the reason";
         }
 
+        /// An operator may act no more; sessions and links ended with it.
+        OperatorRevoked = "operator-revoked", Done, Own, Pseudonym {
+            subject "operator" operator: String, "the operator";
+        }
+
         /// A document of the configuration was put or removed.
         ConfigDocumentChanged = "config-document-changed", Done, Own, None {
             leaf 10 sha256: [u8; 32], "SHA-256 of the document as it stands now";
