@@ -1,0 +1,385 @@
+//! The configuration of one process: a TOML file with an overlay from the environment, every key known, every value bounded.
+//!
+//! ```text
+//! tessera.toml ─► table ─► + TESSERA_SECTION__KEY ─► Config (unknown keys refused, with the nearest right one)
+//! ```
+
+use crate::failure::{Exit, Failure};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// Bytes of a configuration file: ten times what a full one has.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+/// Prefix of the environment's overlay, as `TESSERA_SERVER__BIND`.
+const ENV_PREFIX: &str = "TESSERA_";
+
+/// The whole file.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[store]`
+    pub store: Store,
+    /// `[ledger]`
+    pub ledger: Ledger,
+    /// `[custody]`
+    pub custody: Custody,
+    /// `[issuer]`
+    pub issuer: Issuer,
+    /// `[verifier]`
+    pub verifier: Verifier,
+    /// `[api]`
+    pub api: Api,
+    /// `[rate]`: see `edge::limit`
+    pub rate: Table,
+    /// `[metrics]`
+    pub metrics: Metrics,
+}
+
+/// `[server]`: where the doors are.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The URL under which others reach this server; also its identity in tokens and credentials.
+    pub public_url: String,
+    /// The address to listen on.
+    pub bind: String,
+    /// Origins (scheme, host, port) that may be reached although their address is private; http only for loopback.
+    pub outbound_allow: Vec<String>,
+    /// Proxies whose `Forwarded` header is believed.
+    pub trusted_proxies: Vec<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { public_url: String::new(), bind: "[::]:8443".into(), outbound_allow: vec![], trusted_proxies: vec![] }
+    }
+}
+
+/// `[tls]`: this build serves TLS 1.3 itself.
+#[derive(Deserialize, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// PEM chain.
+    pub cert_file: PathBuf,
+    /// PEM private key (PKCS#8).
+    pub key_file: PathBuf,
+}
+
+/// `[store]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The data folder: database, guard, first link.
+    pub dir: PathBuf,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { dir: "/var/lib/tessera".into() }
+    }
+}
+
+/// `[ledger]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ledger {
+    /// Host name in the origins of the logs; fixed at their creation. Empty: the host of `public_url`.
+    pub origin_host: String,
+    /// Milliseconds between two checkpoints of a log that grows.
+    pub checkpoint_ms: u64,
+    /// Folder of the guard; empty: `guard` in the data folder.
+    pub guard_dir: PathBuf,
+    /// Whether checkpoints are signed by ML-DSA-44 too.
+    pub pq_signature: bool,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { origin_host: String::new(), checkpoint_ms: 500, guard_dir: PathBuf::new(), pq_signature: true }
+    }
+}
+
+/// `[custody]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Custody {
+    /// `software` is the only keeper of this build.
+    pub keeper: String,
+    /// `file:PATH` (0600) or `credential:NAME` (systemd).
+    pub root: String,
+    /// Seconds that an opened private part stays in memory.
+    pub cache_ttl_s: u64,
+    /// Not in this build: `true` stops the start.
+    pub four_eyes: bool,
+    /// Not in this build: `true` stops the start.
+    pub require_dpop: bool,
+    /// `[custody.step_up]`
+    pub step_up: StepUp,
+}
+
+impl Default for Custody {
+    fn default() -> Self {
+        Self {
+            keeper: "software".into(),
+            root: "file:root.key".into(),
+            cache_ttl_s: 300,
+            four_eyes: false,
+            require_dpop: false,
+            step_up: StepUp::default(),
+        }
+    }
+}
+
+/// `[custody.step_up]`
+#[derive(Deserialize, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct StepUp {
+    /// Not in this build: `true` stops the start.
+    pub required: bool,
+}
+
+/// `[issuer]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Issuer {
+    /// Seconds that an offer lives unless its maker says otherwise.
+    pub offer_ttl_s: u64,
+    /// Seconds of a wallet's Bearer access token.
+    pub access_bearer_ttl_s: u64,
+    /// Successful credential requests that one access token allows.
+    pub rounds_max: u32,
+    /// Seconds of a `c_nonce`.
+    pub nonce_ttl_s: u64,
+    /// Entries of a status list.
+    pub status_entries: u32,
+    /// Seconds that a verifier may keep a status list.
+    pub status_ttl_s: u64,
+    /// Seconds until a status list's signature ends.
+    pub status_exp_s: u64,
+    /// Seconds that must be left of a signer's certificate.
+    pub signer_min_left_s: u64,
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
+            offer_ttl_s: 600,
+            access_bearer_ttl_s: 300,
+            rounds_max: 3,
+            nonce_ttl_s: 300,
+            status_entries: 131_072,
+            status_ttl_s: 300,
+            status_exp_s: 43_200,
+            signer_min_left_s: 86_400,
+        }
+    }
+}
+
+/// `[verifier]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Verifier {
+    /// Seconds that a request lives.
+    pub session_ttl_s: u64,
+    /// Seconds that a result's claims are kept.
+    pub result_ttl_s: u64,
+    /// `if_present`, `require` or `ignore`.
+    pub status_policy: String,
+    /// Seconds that a status list may be stale before it fails.
+    pub status_grace_s: u64,
+    /// Bytes of a wallet's response.
+    pub body_bytes_max: usize,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self {
+            session_ttl_s: 300,
+            result_ttl_s: 900,
+            status_policy: "if_present".into(),
+            status_grace_s: 0,
+            body_bytes_max: 524_288,
+        }
+    }
+}
+
+/// `[api]`
+#[derive(Deserialize, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// `[[api.issuer]]`: outside issuers whose access tokens are taken.
+    pub issuer: Vec<OutsideIssuer>,
+}
+
+/// One `[[api.issuer]]`.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideIssuer {
+    /// The issuer identifier.
+    pub url: String,
+    /// The expected `aud`.
+    pub audience: String,
+    /// Accepted algorithms.
+    #[serde(default = "es256_ps256_rs256")]
+    pub algs: Vec<String>,
+    /// Where the roles stand, as `realm_access.roles`.
+    #[serde(default = "keycloak_roles")]
+    pub roles_claim: String,
+    /// Where the tenant's name stands.
+    #[serde(default = "tenant_claim")]
+    pub tenant_claim: String,
+    /// Their role names to ours.
+    #[serde(default)]
+    pub role_map: std::collections::BTreeMap<String, String>,
+}
+
+fn es256_ps256_rs256() -> Vec<String> {
+    ["ES256", "PS256", "RS256"].map(str::to_owned).to_vec()
+}
+
+fn keycloak_roles() -> String {
+    "realm_access.roles".to_owned()
+}
+
+fn tenant_claim() -> String {
+    "tenant".to_owned()
+}
+
+/// `[metrics]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Loopback address of the metrics listener; empty: none.
+    pub bind: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { bind: "127.0.0.1:9464".into() }
+    }
+}
+
+impl Config {
+    /// Reads the file, lays the environment over it, and refuses what this build cannot hold to.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let size = std::fs::metadata(path).map(|m| m.len()).map_err(|fault| {
+            Failure::usage(format!("{} cannot be read: {fault}", path.display()), "make one: tessera init --public-url URL")
+        })?;
+        if size > FILE_BYTES_MAX {
+            return Err(Failure::usage(format!("{} has over {FILE_BYTES_MAX} bytes", path.display()), "it is no configuration"));
+        }
+        let text = std::fs::read_to_string(path)
+            .map_err(|fault| Failure::usage(format!("{} cannot be read: {fault}", path.display()), "check owner and mode"))?;
+        let config = Self::parse(&text, &path.display().to_string(), std::env::vars())?;
+        config.refuse_what_is_not_built()?;
+        Ok(config)
+    }
+
+    /// From text and an environment.
+    pub fn parse(text: &str, name: &str, env: impl Iterator<Item = (String, String)>) -> Result<Self, Failure> {
+        let wrong = |fault: &toml::de::Error| {
+            Failure::new(
+                Exit::Usage,
+                format!("{name} is not a configuration of this version"),
+                fault.to_string().trim_end().replace('\n', "\n         "),
+                nearest(fault.message()).unwrap_or_else(|| "see `tessera init` for every section".to_owned()),
+            )
+            .code("config/parses")
+        };
+        // Parsed once as it stands, so that a fault names its line; then with the overlay.
+        toml::from_str::<Self>(text).map_err(|fault| wrong(&fault))?;
+        let mut table: Table = toml::from_str(text).map_err(|fault| wrong(&fault))?;
+        for (variable, value) in env {
+            if let Some((section, key)) = variable.strip_prefix(ENV_PREFIX).and_then(|rest| rest.split_once("__")) {
+                overlay(&mut table, &section.to_lowercase(), &key.to_lowercase(), &value);
+            }
+        }
+        table.try_into().map_err(|fault: toml::de::Error| wrong(&fault))
+    }
+
+    fn refuse_what_is_not_built(&self) -> Result<(), Failure> {
+        let asked = [
+            ("custody.require_dpop", self.custody.require_dpop, "DPoP on our own API"),
+            ("custody.step_up.required", self.custody.step_up.required, "step-up by passkey"),
+            ("custody.four_eyes", self.custody.four_eyes, "approval by a second owner"),
+            ("custody.keeper", self.custody.keeper != "software", "any keeper but software"),
+        ];
+        match asked.into_iter().find(|(_, asked, _)| *asked) {
+            None => Ok(()),
+            Some((key, _, what)) => Err(Failure::new(
+                Exit::Unreachable,
+                format!("{key} asks for what this version does not have"),
+                format!("{what} is not built yet; starting without it would pretend that it protects you"),
+                format!("remove {key}, and read docs/threat-model.md on what follows"),
+            )
+            .code("config/not-built")),
+        }
+    }
+}
+
+fn overlay(table: &mut Table, section: &str, key: &str, value: &str) {
+    let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(section) = entry else { return };
+    let value = match section.get(key) {
+        _ if value == "true" || value == "false" => Value::Boolean(value == "true"),
+        _ if value.parse::<i64>().is_ok() => Value::Integer(value.parse().unwrap_or_default()),
+        _ => Value::String(value.to_owned()),
+    };
+    section.insert(key.to_owned(), value);
+}
+
+/// From "unknown field `x`, expected one of `a`, `b`": the closest of those.
+fn nearest(message: &str) -> Option<String> {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let wrong = names.next()?;
+    let best = names.min_by_key(|name| distance(wrong, name))?;
+    message.contains("unknown field").then(|| format!("did you mean {best}?"))
+}
+
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != *y)).min(above + 1).min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_names_its_line_and_the_nearest_right_one() {
+        let failure = Config::parse("[server]\npublic_ulr = \"x\"\n", "tessera.toml", std::iter::empty()).err().unwrap();
+        assert!(failure.cause.contains("line 2"), "{}", failure.cause);
+        assert_eq!(failure.fix, "did you mean public_url?");
+    }
+
+    #[test]
+    fn the_environment_lies_over_the_file() {
+        let env = [("TESSERA_LEDGER__CHECKPOINT_MS".to_owned(), "250".to_owned())];
+        let config = Config::parse("[ledger]\ncheckpoint_ms = 900\n", "f", env.into_iter()).unwrap();
+        assert_eq!(config.ledger.checkpoint_ms, 250);
+    }
+
+    #[test]
+    fn what_is_not_built_stops_the_start() {
+        for text in ["[custody]\nrequire_dpop=true", "[custody]\nfour_eyes=true", "[custody.step_up]\nrequired=true"] {
+            let config = Config::parse(text, "f", std::iter::empty()).unwrap();
+            assert_eq!(config.refuse_what_is_not_built().unwrap_err().code, "config/not-built");
+        }
+    }
+}
