@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The OpenID protocols, each seen from every side: the issuer's, the verifier's, the provider's and the wallet's.
+//!
+//! ```text
+//! oauth   form, header → ClientAuth → (tenancy) → AccessTokenClaims → Draft → (custody signs) → TokenResponse
+//!         bearer token → AccessToken → verify(Jwks) → VerifiedToken
+//! vci     CredentialOffer → PreAuthorizedRequest → c_nonce → CredentialRequest → Grant::accept → AcceptedRequest
+//!         vci::wallet: OfferLink → Offered → Described → Granted → Ready → ReceivedCredential
+//! vp      RequestObject → Draft → (custody signs) → link → Posted → Answer → Session::step
+//!         vp::wallet: PresentationLink → CheckedRequest → Selection → KbDraft → encrypted form
+//! ```
+//!
+//! Invariants: nothing here reads a clock, a socket, a file or a source of randomness; whoever calls brings the time, the
+//! entropy and the bytes, and sends what comes back. What must be signed leaves as a [`crypto::jose::jws::Draft`]. Nothing
+//! that a stranger sent reaches a typed value but through `wire::read` (strict JSON, duplicates refused) or
+//! [`oauth::form::Form`]. No error carries a token, a code, a nonce or a claim's value.
+//!
+//! Start reading at [`vci::grant`] and `vp::session`: these two decide; the rest is the shape of messages.
+
+pub mod oauth;
+pub mod vci;
+pub mod wire;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,25 @@
+//! OAuth 2.0 as the other protocols here use it: forms, client authentication, tokens, key sets, server metadata.
+//!
+//! ```text
+//! client   ── form, Authorization ──▶ ClientAuth ─▶ (tenancy compares) ─▶ AccessTokenClaims::draft ─▶ (custody signs)
+//! resource ── Bearer ──▶ AccessToken::parse ─▶ verify(Jwks, Expected, now) ─▶ VerifiedToken
+//! ```
+//!
+//! Invariants: a parameter that comes twice is refused; of client authentication there is one kind or none; a token is never
+//! checked by a key it brings itself; error descriptions are fixed texts.
+
+pub mod access_token;
+pub mod client_auth;
+pub mod error;
+pub mod form;
+pub mod jwks;
+pub mod server_metadata;
+pub mod token;
+
+pub use access_token::{AccessToken, AccessTokenClaims, Expected, TokenFault, VerifiedToken};
+pub use client_auth::{AssertionFault, ClientAssertion, ClientAuth, VerifiedAssertion};
+pub use error::{ErrorCode, OauthError};
+pub use form::{Form, FormError};
+pub use jwks::{Jwks, JwksError, LookupFault, PublishedKey};
+pub use server_metadata::AuthorizationServerMetadata;
+pub use token::{ClientCredentialsRequest, GrantType, TokenResponse};

@@ -1,0 +1,63 @@
+//! Authorization server metadata (RFC 8414; OpenID4VCI 1.0, 12.3).
+
+use super::token::PRE_AUTHORIZED_CODE;
+use crate::wire::{self, WireError};
+use serde::{Deserialize, Serialize};
+
+/// Suffix of the well-known address.
+pub const WELL_KNOWN: &str = "oauth-authorization-server";
+
+/// Most bytes of a server's metadata that a wallet reads.
+pub const SERVER_METADATA_BYTES_MAX: usize = 64 * 1024;
+
+/// What an authorization server serves; members this build does not use are ignored when read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationServerMetadata {
+    /// The server's identifier, compared byte by byte.
+    pub issuer: String,
+    /// Where tokens are asked for.
+    pub token_endpoint: String,
+    /// Where its keys stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Compulsory in RFC 8414; empty where no authorization endpoint is served.
+    #[serde(default)]
+    pub response_types_supported: Vec<String>,
+    /// Grants the token endpoint takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grant_types_supported: Vec<String>,
+    /// How clients prove themselves there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms of `private_key_jwt` assertions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// A wallet may redeem a pre-authorised code without naming itself.
+    #[serde(rename = "pre-authorized_grant_anonymous_access_supported", default)]
+    pub anonymous_pre_authorized: bool,
+}
+
+impl AuthorizationServerMetadata {
+    /// The metadata of a server that only redeems pre-authorised codes, from anonymous wallets.
+    #[must_use]
+    pub fn pre_authorized(issuer: &str, token_endpoint: String) -> AuthorizationServerMetadata {
+        AuthorizationServerMetadata {
+            issuer: issuer.to_owned(),
+            token_endpoint,
+            jwks_uri: None,
+            response_types_supported: Vec::new(),
+            grant_types_supported: vec![PRE_AUTHORIZED_CODE.to_owned()],
+            token_endpoint_auth_methods_supported: vec!["none".to_owned()],
+            token_endpoint_auth_signing_alg_values_supported: Vec::new(),
+            anonymous_pre_authorized: true,
+        }
+    }
+
+    /// Reads a server's metadata, as a wallet gets it.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn parse(bytes: &[u8]) -> Result<AuthorizationServerMetadata, WireError> {
+        wire::read(bytes, SERVER_METADATA_BYTES_MAX)
+    }
+}
