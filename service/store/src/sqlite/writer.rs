@@ -1,0 +1,440 @@
+//! The one writer: takes every waiting unit, gives each a savepoint, commits once, answers all.
+//!
+//! A crash before COMMIT loses units that nobody was told of; after it, nothing. If COMMIT's fsync fails, nobody can
+//! know which of the two it was, so the process ends and answers nobody.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+use tokio::sync::oneshot;
+
+use super::connect::{self, Trouble, Who};
+use super::{Joined, wal};
+use crate::board::Board;
+use crate::event::Draft;
+use crate::fault::StoreFault;
+use crate::id::EventId;
+use crate::ledger::Ledger;
+use crate::unit::Step;
+
+/// Units of one transaction: at more, the last ones would wait for the first.
+pub const BATCH_UNITS_MAX: usize = 4_096;
+
+/// Bytes of one transaction: what one fsync takes in a few milliseconds.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Work of one transaction before its commit; answers come within 25 ms for p99.
+pub const BATCH_WORK_MAX: Duration = Duration::from_millis(5);
+
+/// Units that may wait: a second's work; more would be answered too late to be of use.
+pub const UNITS_WAITING_MAX: usize = 16_384;
+
+/// What waits for the writer.
+pub(crate) enum Job {
+    Unit(UnitJob),
+    Keep(KeepJob),
+}
+
+/// A unit with the drafts of its event and of each refusal.
+pub(crate) struct UnitJob {
+    pub(crate) who: Who,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) draft: Box<Draft>,
+    pub(crate) refusals: Vec<Draft>,
+    pub(crate) bytes: usize,
+    pub(crate) answer: oneshot::Sender<Result<UnitDone, StoreFault>>,
+}
+
+/// What became of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnitDone {
+    Committed(EventId),
+    /// The guard of this number was lost.
+    Lost(usize),
+}
+
+/// Housekeeping: rows without an event.
+pub(crate) struct KeepJob {
+    pub(crate) who: Who,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) bytes: usize,
+    pub(crate) answer: oneshot::Sender<Result<KeepDone, StoreFault>>,
+}
+
+/// What became of a housekeeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeepDone {
+    /// Whether every guard touched exactly one row; if not, nothing was done.
+    pub(crate) held: bool,
+    /// Rows touched.
+    pub(crate) rows: u64,
+}
+
+/// The way to the writer.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    thread: Joined,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    commits: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        path: &Path,
+        pages_max: Option<u32>,
+        ledger: Ledger,
+        board: Arc<Board>,
+        checkpoint: Arc<wal::Shared>,
+    ) -> rusqlite::Result<Writer> {
+        let mut conn = connect::writer(path, pages_max)?;
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), commits: AtomicU64::new(0) });
+        let pages = Arc::new(AtomicU32::new(0));
+        let seen = pages.clone();
+        conn.wal_hook(Some(move |_: &mut Wal, count: i32| {
+            seen.store(count.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let mut engine = Engine {
+            conn,
+            ledger,
+            board,
+            checkpoint,
+            pages,
+            pages_asked: 0,
+            shared: shared.clone(),
+            probe: None,
+        };
+        let builder = thread::Builder::new().name("store-write".to_owned());
+        let handle = builder.spawn(move || engine.run());
+        let handle = handle.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(Writer { shared, thread: Joined::new(handle) })
+    }
+
+    /// Puts a job in the queue, unless it is full.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), StoreFault> {
+        {
+            let mut queue = lock(&self.shared.queue);
+            if queue.closed {
+                return Err(StoreFault::Closed);
+            }
+            if queue.jobs.len() >= UNITS_WAITING_MAX {
+                return Err(StoreFault::Busy);
+            }
+            queue.jobs.push_back(job);
+        }
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+
+    /// Transactions committed since the start.
+    pub(crate) fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// Commits what waits, then ends the thread.
+    pub(crate) fn stop(&mut self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake.notify_all();
+        self.thread.join();
+    }
+}
+
+/// What the thread owns.
+struct Engine {
+    conn: Connection,
+    ledger: Ledger,
+    board: Arc<Board>,
+    checkpoint: Arc<wal::Shared>,
+    /// Pages in the write-ahead log, as of the last commit.
+    pages: Arc<AtomicU32>,
+    /// Pages when a checkpoint was last asked for.
+    pages_asked: u32,
+    shared: Arc<Shared>,
+    /// Stands in for the disk's answer to COMMIT, in tests of this file only.
+    probe: Option<fn() -> Option<rusqlite::Error>>,
+}
+
+/// An answer that waits for the commit.
+enum Answer {
+    Unit(oneshot::Sender<Result<UnitDone, StoreFault>>, Result<UnitDone, StoreFault>),
+    Keep(oneshot::Sender<Result<KeepDone, StoreFault>>, Result<KeepDone, StoreFault>),
+}
+
+impl Answer {
+    fn send(self) {
+        // Whoever asked may be gone; what was committed stays committed.
+        match self {
+            Answer::Unit(sender, result) => drop(sender.send(result)),
+            Answer::Keep(sender, result) => drop(sender.send(result)),
+        }
+    }
+
+    fn fail(self, fault: &StoreFault) {
+        match self {
+            Answer::Unit(sender, _) => drop(sender.send(Err(fault.clone()))),
+            Answer::Keep(sender, _) => drop(sender.send(Err(fault.clone()))),
+        }
+    }
+}
+
+impl Engine {
+    fn run(&mut self) {
+        // However the thread ends, nobody may wait for it in vain.
+        let _closing = Closing(self.shared.clone());
+        while let Some(first) = self.next_or_wait() {
+            self.batch(first);
+            if self.board.is_ended() {
+                return;
+            }
+        }
+    }
+
+    /// One transaction of everything that waits, within bounds; it never waits for company.
+    fn batch(&mut self, first: Job) {
+        let started = Instant::now();
+        let mut answers = Vec::new();
+        let mut bytes = 0;
+        let mut failed = self.control("BEGIN IMMEDIATE").err();
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            bytes += job.bytes();
+            let (answer, trouble) = match failed {
+                None => self.job(job),
+                Some(_) => (job.refused(), None),
+            };
+            answers.push(answer);
+            failed = failed.or(trouble);
+            let full = answers.len() >= BATCH_UNITS_MAX || bytes >= BATCH_BYTES_MAX;
+            if failed.is_some() || full || started.elapsed() >= BATCH_WORK_MAX {
+                break;
+            }
+            next = lock(&self.shared.queue).jobs.pop_front();
+        }
+        let outcome = match failed {
+            None => self.commit(),
+            Some(trouble) => Err(trouble),
+        };
+        self.conclude(outcome, answers);
+    }
+
+    fn conclude(&mut self, outcome: Result<(), Trouble>, answers: Vec<Answer>) {
+        match outcome {
+            Ok(()) => {
+                self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                metrics::counter!("tessera_store_commits_total").increment(1);
+                metrics::histogram!("tessera_store_commit_units").record(answers.len() as f64);
+                self.ledger.committed(&self.conn, &self.board);
+                answers.into_iter().for_each(Answer::send);
+                self.tend_wal();
+            }
+            Err(Trouble::Process(cause)) => {
+                // No answer: whoever waits must not learn "failed" of what may yet be there.
+                self.board.end(&cause);
+            }
+            Err(Trouble::Unit(fault) | Trouble::Transaction(fault)) => {
+                tracing::error!(%fault, units = answers.len(), "a transaction was rolled back");
+                if !self.conn.is_autocommit()
+                    && let Err(trouble) = self.control("ROLLBACK")
+                {
+                    self.board.end(&trouble.into_fault().to_string());
+                    return;
+                }
+                self.ledger.rolled_back(0);
+                answers.into_iter().for_each(|answer| answer.fail(&fault));
+            }
+        }
+    }
+
+    /// COMMIT with its fsync. What the disk refuses to take is rolled back; what it may have lost ends the process.
+    fn commit(&self) -> Result<(), Trouble> {
+        let injected = self.probe.and_then(|probe| probe());
+        let done = match injected {
+            Some(error) => Err(connect::trouble("COMMIT", &error)),
+            None => self.control("COMMIT"),
+        };
+        done.map_err(|trouble| match trouble {
+            Trouble::Transaction(StoreFault::Engine { cause }) => Trouble::Process(cause),
+            trouble => trouble,
+        })
+    }
+
+    /// Runs one job inside the transaction; a trouble beside the answer means that the transaction is lost.
+    fn job(&mut self, job: Job) -> (Answer, Option<Trouble>) {
+        match job {
+            Job::Unit(UnitJob { who, steps, draft, refusals, answer, .. }) => {
+                let (result, trouble) = parted(self.unit(&who, &steps, &draft, &refusals));
+                (Answer::Unit(answer, result), trouble)
+            }
+            Job::Keep(KeepJob { who, steps, answer, .. }) => {
+                let (result, trouble) = parted(self.keep(&who, &steps));
+                (Answer::Keep(answer, result), trouble)
+            }
+        }
+    }
+
+    fn unit(
+        &mut self,
+        who: &Who,
+        steps: &[Step],
+        draft: &Draft,
+        refusals: &[Draft],
+    ) -> Result<UnitDone, Trouble> {
+        self.board.admit_any()?;
+        let mark = self.ledger.mark();
+        self.control("SAVEPOINT unit")?;
+        let done = self.steps(who, steps).and_then(|(lost, _)| match lost {
+            None => {
+                self.ledger.write(&self.conn, &self.board, who, draft)?;
+                Ok(UnitDone::Committed(draft.event_id))
+            }
+            Some(guard) => {
+                self.control("ROLLBACK TO unit")?;
+                self.ledger.rolled_back(mark);
+                let refusal = refusals.get(guard).ok_or(StoreFault::Closed)?;
+                self.ledger.write(&self.conn, &self.board, who, refusal)?;
+                Ok(UnitDone::Lost(guard))
+            }
+        });
+        self.release(done, mark)
+    }
+
+    fn keep(&mut self, who: &Who, steps: &[Step]) -> Result<KeepDone, Trouble> {
+        let mark = self.ledger.mark();
+        self.control("SAVEPOINT unit")?;
+        let done = self.steps(who, steps).and_then(|(lost, rows)| {
+            if lost.is_some() {
+                self.control("ROLLBACK TO unit")?;
+                self.ledger.rolled_back(mark);
+                return Ok(KeepDone { held: false, rows: 0 });
+            }
+            Ok(KeepDone { held: true, rows })
+        });
+        self.release(done, mark)
+    }
+
+    /// Ends the savepoint: with its rows, or, if this unit is at fault, without.
+    fn release<T>(&mut self, done: Result<T, Trouble>, mark: usize) -> Result<T, Trouble> {
+        if let Err(Trouble::Unit(_)) = done {
+            // Some errors make SQLite roll back the whole transaction; then there is nothing to go back to.
+            if self.conn.is_autocommit() {
+                return done.map_err(|trouble| Trouble::Transaction(trouble.into_fault()));
+            }
+            self.control("ROLLBACK TO unit")?;
+            self.ledger.rolled_back(mark);
+        }
+        if !matches!(done, Err(Trouble::Transaction(_) | Trouble::Process(_))) {
+            self.control("RELEASE unit")?;
+        }
+        done
+    }
+
+    /// Runs the statements in order; answers the number of the first guard that was lost, and the rows touched.
+    fn steps(&mut self, who: &Who, steps: &[Step]) -> Result<(Option<usize>, u64), Trouble> {
+        let mut rows = 0;
+        for Step { stmt, guard } in steps {
+            let touched = connect::execute(&self.conn, who, stmt)?;
+            if guard.is_some() && touched != 1 {
+                return Ok((*guard, rows));
+            }
+            rows += touched as u64;
+            self.ledger.ran(stmt, touched as u64);
+        }
+        Ok((None, rows))
+    }
+
+    fn control(&self, sql: &'static str) -> Result<(), Trouble> {
+        let failed = |error: rusqlite::Error| match connect::trouble(sql, &error) {
+            // A statement without tables fails for no fault of a unit.
+            Trouble::Unit(fault) => Trouble::Transaction(fault),
+            trouble => trouble,
+        };
+        let mut prepared = self.conn.prepare_cached(sql).map_err(failed)?;
+        prepared.raw_execute().map(drop).map_err(failed)
+    }
+
+    /// Asks for a checkpoint whenever the log has grown, or lends a hand if it has grown too long.
+    fn tend_wal(&mut self) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.pages_asked {
+            self.pages_asked = 0; // the log began anew
+        }
+        if pages - self.pages_asked < wal::WAL_PAGES {
+            return;
+        }
+        self.pages_asked = pages;
+        if pages < wal::WAL_PAGES_MAX {
+            self.checkpoint.ask();
+        } else {
+            wal::checkpoint(&self.conn, &self.board);
+        }
+    }
+
+    fn next_or_wait(&self) -> Option<Job> {
+        let mut queue = lock(&self.shared.queue);
+        loop {
+            match queue.jobs.pop_front() {
+                Some(job) => return Some(job),
+                None if queue.closed => return None,
+                None => queue = self.shared.wake.wait(queue).unwrap_or_else(|poison| poison.into_inner()),
+            }
+        }
+    }
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Job::Unit(job) => job.bytes,
+            Job::Keep(job) => job.bytes,
+        }
+    }
+
+    /// The answer of a job that did not run; its fault is that of the transaction.
+    fn refused(self) -> Answer {
+        match self {
+            Job::Unit(job) => Answer::Unit(job.answer, Err(StoreFault::Closed)),
+            Job::Keep(job) => Answer::Keep(job.answer, Err(StoreFault::Closed)),
+        }
+    }
+}
+
+/// Splits what is the unit's own fault from what takes the transaction with it.
+fn parted<T>(done: Result<T, Trouble>) -> (Result<T, StoreFault>, Option<Trouble>) {
+    match done {
+        Ok(value) => (Ok(value), None),
+        Err(Trouble::Unit(fault)) => (Err(fault), None),
+        Err(trouble) => (Err(StoreFault::Closed), Some(trouble)),
+    }
+}
+
+/// Closes the queue when the writer's thread ends, also by a panic: what waits is dropped, which answers `Closed`.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0.queue);
+        queue.closed = true;
+        queue.jobs.clear();
+    }
+}
+
+fn lock(mutex: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
+}
