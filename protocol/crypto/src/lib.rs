@@ -30,3 +30,4 @@ pub mod kdf;
 pub mod key;
 pub mod random;
 pub mod secret;
+pub mod x509;
