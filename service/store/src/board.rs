@@ -47,6 +47,9 @@ pub(crate) struct Board {
     ending: Ending,
     bounds: PendingBounds,
     pub(crate) filled: Notify,
+    /// What the disk will say to the next commit, in tests.
+    #[cfg(test)]
+    disk: Mutex<Option<i32>>,
 }
 
 impl Board {
@@ -58,6 +61,8 @@ impl Board {
             ending,
             bounds,
             filled: Notify::new(),
+            #[cfg(test)]
+            disk: Mutex::default(),
         }
     }
 
@@ -127,6 +132,22 @@ impl Board {
 
     pub(crate) fn quarantined(&self) -> Vec<(LogId, String)> {
         lock(&self.quarantined).iter().map(|(log, reason)| (log.clone(), reason.clone())).collect()
+    }
+
+    /// An error that a test put in the place of the next commit; never one in a build that runs.
+    pub(crate) fn disk_says(&self) -> Option<rusqlite::Error> {
+        #[cfg(test)]
+        {
+            let code = lock(&self.disk).take()?;
+            return Some(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        }
+        #[cfg(not(test))]
+        None
+    }
+
+    #[cfg(test)]
+    pub(crate) fn let_disk_say(&self, code: i32) {
+        *lock(&self.disk) = Some(code);
     }
 
     pub(crate) fn is_ended(&self) -> bool {

@@ -20,6 +20,8 @@ mod actor;
 mod board;
 mod bus;
 mod cipher;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod ctx;
 mod detail;
 mod event;

@@ -15,6 +15,7 @@ pub(crate) mod writer;
 use std::thread::JoinHandle;
 
 /// A thread that is joined when its owner goes.
+#[derive(Default)]
 pub(crate) struct Joined(Option<JoinHandle<()>>);
 
 impl Joined {

@@ -119,7 +119,6 @@ impl Writer {
             pages,
             pages_asked: 0,
             shared: shared.clone(),
-            probe: None,
         };
         let builder = thread::Builder::new().name("store-write".to_owned());
         let handle = builder.spawn(move || engine.run());
@@ -167,8 +166,6 @@ struct Engine {
     /// Pages when a checkpoint was last asked for.
     pages_asked: u32,
     shared: Arc<Shared>,
-    /// Stands in for the disk's answer to COMMIT, in tests of this file only.
-    probe: Option<fn() -> Option<rusqlite::Error>>,
 }
 
 /// An answer that waits for the commit.
@@ -208,10 +205,10 @@ impl Engine {
 
     /// One transaction of everything that waits, within bounds; it never waits for company.
     fn batch(&mut self, first: Job) {
-        let started = Instant::now();
         let mut answers = Vec::new();
         let mut bytes = 0;
         let mut failed = self.control("BEGIN IMMEDIATE").err();
+        let started = Instant::now();
         let mut next = Some(first);
         while let Some(job) = next.take() {
             bytes += job.bytes();
@@ -264,8 +261,7 @@ impl Engine {
 
     /// COMMIT with its fsync. What the disk refuses to take is rolled back; what it may have lost ends the process.
     fn commit(&self) -> Result<(), Trouble> {
-        let injected = self.probe.and_then(|probe| probe());
-        let done = match injected {
+        let done = match self.board.disk_says() {
             Some(error) => Err(connect::trouble("COMMIT", &error)),
             None => self.control("COMMIT"),
         };
@@ -437,4 +433,76 @@ impl Drop for Closing {
 
 fn lock(mutex: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     mutex.lock().unwrap_or_else(|poison| poison.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use crypto::secret::Secret;
+    use rusqlite::ffi;
+    use tlog::event::Event;
+
+    use super::*;
+    use crate::{Actor, Ctx, Entropy, LogSpec, Store, StoreConfig, TenantId};
+
+    async fn house(folder: &tempfile::TempDir) -> (Store, Ctx, Arc<AtomicBool>) {
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut config = StoreConfig::new(folder.path().join("tessera.db"), Secret::new([7; 32]));
+        let hook = ended.clone();
+        config.ending = Some(Arc::new(move |_: &str| hook.store(true, Ordering::SeqCst)));
+        let store = Store::open(config, &[]).unwrap();
+        let ctx = Ctx::new(TenantId::SYSTEM, Actor::system(), jiff::Timestamp::UNIX_EPOCH, Entropy::seeded(7));
+        store.create_log(&ctx, &LogSpec::of("ledger.test", &TenantId::SYSTEM)).await.unwrap();
+        (store, ctx, ended)
+    }
+
+    fn event() -> Event {
+        Event::ServerStarted { version: "0".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_failed_fsync_ends_the_process_and_acks_nobody() {
+        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_SHMMAP] {
+            let folder = tempfile::tempdir().unwrap();
+            let (store, ctx, ended) = house(&folder).await;
+            store.inner.board.let_disk_say(code);
+            assert_eq!(store.record(&ctx, event()).await, Err(StoreFault::Closed));
+            assert!(ended.load(Ordering::SeqCst));
+            assert!(store.is_ended());
+            assert_eq!(store.record(&ctx, event()).await, Err(StoreFault::Closed), "no ack follows");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_takes_no_more_is_a_clean_fault_and_recovers_alone() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE] {
+            let folder = tempfile::tempdir().unwrap();
+            let (store, ctx, ended) = house(&folder).await;
+            store.inner.board.let_disk_say(code);
+            let fault = store.record(&ctx, event()).await.unwrap_err();
+            assert!(matches!(fault, StoreFault::DiskFull { .. }), "{fault}");
+            assert!(!ended.load(Ordering::SeqCst));
+            store.record(&ctx, event()).await.unwrap();
+            let rows = store.waiting().values().map(|waiting| waiting.rows).sum::<u64>();
+            assert_eq!(rows, 1, "what was rolled back is not counted");
+        }
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_and_a_closed_one_closed() {
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), commits: AtomicU64::new(0) });
+        let writer = Writer { shared: shared.clone(), thread: Joined::default() };
+        let job = || {
+            let who = Who { tenant: TenantId::SYSTEM, now_ms: 0 };
+            Job::Keep(KeepJob { who, steps: Vec::new(), bytes: 0, answer: oneshot::channel().0 })
+        };
+        for _ in 0..UNITS_WAITING_MAX {
+            writer.submit(job()).unwrap();
+        }
+        assert_eq!(writer.submit(job()), Err(StoreFault::Busy));
+        drop(Closing(shared));
+        assert_eq!(writer.submit(job()), Err(StoreFault::Closed));
+    }
 }
