@@ -53,23 +53,27 @@ fn write_event(page: &mut String, event: &EventDoc) {
 
 fn write_fields(page: &mut String, part: &str, fields: &[FieldDoc]) {
     for FieldDoc { key, name, ty, doc } in fields {
-        write_to(page, format_args!("| {part} | {key} | `{name}` | {} | {doc} |\n", plain_type(ty)));
+        let ty = plain_type(&ty.replace(' ', "").replace("[u8;", "[u8; "));
+        write_to(page, format_args!("| {part} | {key} | `{name}` | {ty} | {doc} |\n"));
     }
 }
 
 /// A type in words that need no Rust.
 fn plain_type(ty: &str) -> String {
-    match ty.strip_prefix("Option<").or(ty.strip_prefix("Vec<")).and_then(|ty| ty.strip_suffix('>')) {
-        Some(inner) if ty.starts_with("Option") => format!("{}, if any", plain_type(inner)),
-        Some(inner) => format!("list of {}", plain_type(inner)),
-        None => match ty {
-            "String" => "text",
-            "[u8; 32]" => "32 bytes",
-            "KeyUse" => "key use",
-            _ => "number",
-        }
-        .to_owned(),
+    let inner_of = |outer| ty.strip_prefix(outer).and_then(|ty: &str| ty.strip_suffix('>'));
+    if let Some(inner) = inner_of("Option<") {
+        return format!("{}, if any", plain_type(inner));
     }
+    if let Some(inner) = inner_of("Vec<") {
+        return format!("list of {}", plain_type(inner));
+    }
+    match ty {
+        "String" => "text",
+        "[u8; 32]" => "32 bytes",
+        "KeyUse" => "key use",
+        _ => "number",
+    }
+    .to_owned()
 }
 
 fn write_to(page: &mut String, text: std::fmt::Arguments<'_>) {
