@@ -1,0 +1,121 @@
+//! VP-020 to VP-027: the holder shows this credential to us, now.
+
+use crypto::base64;
+use crypto::hash;
+use crypto::jose::jws::JwsError;
+use crypto::jwk::Jwk;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Expected, Lines};
+use crate::check::{Check, Detail};
+use crate::sd_jwt::{CLOCK_SKEW_S, ClaimFault, KEY_BINDING_TYP, KeyBinding, KeyBindingError, Parts};
+
+/// What the credential says of its holder's key.
+#[derive(Clone, Copy)]
+pub(super) enum Holder<'a> {
+    /// The credential could not be read.
+    Unknown,
+    /// Its `cnf`.
+    Stated(&'a Result<Option<Jwk>, ClaimFault>),
+}
+
+const ALL: &[Check] = &[
+    Check::KeyBinding,
+    Check::KeyBindingTyp,
+    Check::KeyBindingKey,
+    Check::Audience,
+    Check::Nonce,
+    Check::KeyBindingTime,
+    Check::SdHash,
+    Check::TransactionData,
+];
+
+/// Makes the checks; whether a key was proved for is told by the report, and by the answer here for the result.
+pub(super) fn check(
+    lines: &mut Lines,
+    parts: &Parts<'_>,
+    expected: &Expected<'_>,
+    holder: Holder<'_>,
+    now: Timestamp,
+) -> bool {
+    // Whether a binding is wanted is our decision, never the sender's (RFC 9901, 7.3 step 1).
+    let Some(text) = parts.key_binding else {
+        if expected.query.require_holder_binding {
+            lines.fail(Check::KeyBinding, "key-binding/missing", Detail::none());
+        }
+        lines.skip_missing(
+            ALL,
+            if expected.query.require_holder_binding { "no-key-binding" } else { "not-asked" },
+        );
+        return false;
+    };
+    match KeyBinding::parse(text) {
+        Ok(binding) => {
+            lines.pass(Check::KeyBinding, Detail::none());
+            check_parsed(lines, &binding, parts.bound, expected, holder, now);
+        }
+        Err(KeyBindingError::Jws(JwsError::UnsupportedAlg)) => {
+            lines.pass(Check::KeyBinding, Detail::none());
+            lines.fail(Check::KeyBindingTyp, "key-binding/unsupported-alg", Detail::none());
+        }
+        Err(_) => lines.fail(Check::KeyBinding, "key-binding/malformed", Detail::none()),
+    }
+    lines.skip_missing(ALL, "not-reached");
+    true
+}
+
+fn check_parsed(
+    lines: &mut Lines,
+    binding: &KeyBinding,
+    bound: &str,
+    expected: &Expected<'_>,
+    holder: Holder<'_>,
+    now: Timestamp,
+) {
+    let typ = Detail::none().word("expected", KEY_BINDING_TYP);
+    lines.judge(Check::KeyBindingTyp, binding.has_typ(), "key-binding/wrong-typ", typ);
+    match holder {
+        Holder::Unknown => lines.skip(Check::KeyBindingKey, "credential-unreadable"),
+        Holder::Stated(Ok(Some(key))) => {
+            let alg = Detail::none().word("alg", binding.alg().jws_name());
+            lines.judge(Check::KeyBindingKey, binding.is_signed_by(key), "key-binding/bad-signature", alg);
+        }
+        Holder::Stated(Ok(None)) => {
+            lines.fail(Check::KeyBindingKey, "key-binding/no-key", Detail::none().reason("no-cnf"));
+        }
+        Holder::Stated(Err(_)) => {
+            lines.fail(Check::KeyBindingKey, "key-binding/no-key", Detail::none().reason("cnf-unusable"));
+        }
+    }
+    let audience = binding.text("aud") == Some(expected.audience);
+    lines.judge(Check::Audience, audience, "key-binding/wrong-audience", Detail::none());
+    let nonce =
+        binding.text("nonce").is_some_and(|nonce| hash::equal(nonce.as_bytes(), expected.nonce.as_bytes()));
+    lines.judge(Check::Nonce, nonce, "key-binding/wrong-nonce", Detail::none());
+    check_time(lines, binding, expected.requested_at, now);
+    let sd_hash = binding.text("sd_hash").and_then(|text| base64::url_decode(text).ok());
+    let same = sd_hash.is_some_and(|claimed| hash::equal(&claimed, &hash::sha256(bound.as_bytes())));
+    lines.judge(Check::SdHash, same, "key-binding/wrong-sd-hash", Detail::none());
+    // No request of this build carries transaction data, so there is nothing it must have bound.
+    lines.skip(Check::TransactionData, "not-asked");
+}
+
+/// Not before the request was made and not after now, give or take honest clocks; its own dates hold too.
+fn check_time(lines: &mut Lines, binding: &KeyBinding, requested_at: Timestamp, now: Timestamp) {
+    let detail = Detail::none().time("requested_at", requested_at).time("now", now);
+    let dates = binding.dates();
+    let Some((dates, issued_at)) = dates.ok().and_then(|dates| Some((dates, dates.issued_at?))) else {
+        return lines.fail(Check::KeyBindingTime, "key-binding/dates-invalid", detail);
+    };
+    let skew = SignedDuration::from_secs(CLOCK_SKEW_S);
+    let detail = detail.time("iat", issued_at);
+    if requested_at.duration_since(issued_at) > skew {
+        lines.fail(Check::KeyBindingTime, "key-binding/too-old", detail);
+    } else if issued_at.duration_since(now) > skew {
+        lines.fail(Check::KeyBindingTime, "key-binding/in-future", detail);
+    } else if dates.check(now).is_err() {
+        lines.fail(Check::KeyBindingTime, "key-binding/dates-invalid", detail);
+    } else {
+        lines.pass(Check::KeyBindingTime, Detail::none());
+    }
+}

@@ -1,0 +1,156 @@
+//! VP-040 to VP-044: whether what is shown is what was asked for.
+
+use serde_json::{Map, Value};
+
+use super::{Lines, Registered};
+use crate::check::{Check, Detail};
+use crate::claims_path::{ClaimsPath, Step};
+use crate::dcql::{ClaimsMatch, ClaimsQuery, CredentialQuery, Meta, claims_match, wanted_paths};
+use crate::trust::{Context, Judged, Trust};
+
+/// VP-040. An alias (`aka_vcts`) counts only if the issuer's anchor vouches for that type as well: an issuer trusted
+/// for one type cannot make itself one of another.
+pub(super) fn check_type(
+    lines: &mut Lines,
+    query: &CredentialQuery,
+    registered: &Registered,
+    judged: Option<&Judged>,
+    trust: &Trust<'_>,
+) {
+    let Meta::Vct(wanted) = &query.meta else {
+        return lines.judge(
+            Check::Type,
+            query.meta == Meta::Any,
+            "query/wrong-type",
+            Detail::none().reason("meta"),
+        );
+    };
+    let Some(vct) = &registered.vct else {
+        return lines.fail(Check::Type, "query/wrong-type", Detail::none().reason("no-vct"));
+    };
+    let vouches =
+        |kind: &str| judged.is_some_and(|it| it.vouches_for(trust.anchors, Context::Issuer, kind).is_some());
+    let alias = |kind: &String| registered.aka_vcts.contains(kind) && vouches(kind);
+    let holds = wanted.contains(vct) || wanted.iter().any(alias);
+    lines.judge(
+        Check::Type,
+        holds,
+        "query/wrong-type",
+        Detail::none().number("types_asked", wanted.len() as u64),
+    );
+}
+
+/// VP-043: `aki` is looked up in the chain; a kind that is not evaluated fails, as it could not have been met.
+pub(super) fn check_authorities(lines: &mut Lines, query: &CredentialQuery, judged: Option<&Judged>) {
+    if query.trusted_authorities.is_empty() {
+        return lines.skip(Check::TrustedAuthorities, "not-asked");
+    }
+    let Some(judged) = judged else { return lines.skip(Check::TrustedAuthorities, "no-certificates") };
+    let ids: Vec<String> = judged.chain().iter().filter_map(|it| it.authority_key_id_text()).collect();
+    let holds = query
+        .trusted_authorities
+        .iter()
+        .filter(|authority| authority.kind == "aki")
+        .any(|authority| authority.values.iter().any(|value| ids.contains(value)));
+    lines.judge(Check::TrustedAuthorities, holds, "query/wrong-authority", Detail::none());
+}
+
+/// VP-041, VP-042 and VP-044; the claims that were asked for, if they are all there.
+pub(super) fn check_claims(
+    lines: &mut Lines,
+    query: &CredentialQuery,
+    claims: Option<&Value>,
+) -> Option<Map<String, Value>> {
+    // Until it is built the extra claims are dropped all the same, without a word.
+    lines.skip(Check::OverDisclosure, "not-built");
+    let Some(claims) = claims else {
+        lines.skip(Check::Claims, "disclosures-invalid");
+        lines.skip(Check::Values, "disclosures-invalid");
+        return None;
+    };
+    let paths = |claims: &[&ClaimsQuery]| Detail::none().paths("paths", &wanted_paths(claims));
+    match claims_match(query, claims) {
+        ClaimsMatch::Met(met) => {
+            lines.pass(Check::Claims, paths(&met));
+            if met.iter().any(|claim| !claim.values.is_empty()) {
+                lines.pass(Check::Values, Detail::none());
+            } else {
+                lines.skip(Check::Values, "not-asked");
+            }
+            Some(only(claims, &wanted_paths(&met)))
+        }
+        ClaimsMatch::Missing(missing) => {
+            lines.fail(Check::Claims, "query/claim-missing", paths(&missing));
+            lines.skip(Check::Values, "claim-missing");
+            None
+        }
+        ClaimsMatch::WrongValue(wrong) => {
+            lines.pass(Check::Claims, Detail::none());
+            lines.fail(Check::Values, "query/wrong-value", paths(&wrong));
+            None
+        }
+    }
+}
+
+/// `claims` cut down to what `paths` select; everything else is dropped unread.
+fn only(claims: &Value, paths: &[ClaimsPath]) -> Map<String, Value> {
+    match kept(claims, paths, &mut Vec::new()) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+fn kept(value: &Value, paths: &[ClaimsPath], place: &mut Vec<Step>) -> Option<Value> {
+    if paths.iter().any(|path| path.covers(place)) {
+        return Some(value.clone());
+    }
+    if !paths.iter().any(|path| path.goes_below(place)) {
+        return None;
+    }
+    match value {
+        Value::Object(members) => {
+            let mut shown = Map::new();
+            for (name, value) in members {
+                place.push(Step::Name(name.clone()));
+                if let Some(value) = kept(value, paths, place) {
+                    shown.insert(name.clone(), value);
+                }
+                place.pop();
+            }
+            Some(Value::Object(shown))
+        }
+        Value::Array(elements) => {
+            let mut shown = Vec::new();
+            for (nth, value) in elements.iter().enumerate() {
+                place.push(Step::Index(nth as u64));
+                shown.extend(kept(value, paths, place));
+                place.pop();
+            }
+            Some(Value::Array(shown))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_is_kept() {
+        let claims = json!({
+            "vct": "v", "name": "Ana", "secret": "canary",
+            "degree": {"type": "BSc", "grade": 1}, "courses": [{"name": "a", "mark": 1}, {"name": "b", "mark": 2}],
+        });
+        let path = |value: Value| ClaimsPath::parse(&value).unwrap();
+        let paths =
+            [path(json!(["name"])), path(json!(["degree", "type"])), path(json!(["courses", null, "name"]))];
+        assert_eq!(
+            Value::Object(only(&claims, &paths)),
+            json!({"name": "Ana", "degree": {"type": "BSc"}, "courses": [{"name": "a"}, {"name": "b"}]})
+        );
+        assert_eq!(only(&claims, &[]), Map::new());
+    }
+}
