@@ -22,9 +22,8 @@ pub fn try_on_sqlite(rooms: &[Migrations], statements: &[&'static str]) -> Resul
         faults.extend(done.err().map(|error| format!("{name}: {error}")));
     }
     for sql in statements {
-        let done = Template::read(sql).and_then(|template| {
-            conn.prepare(&template.sqlite).map(drop).map_err(|error| error.to_string())
-        });
+        let done = Template::read(sql)
+            .and_then(|template| conn.prepare(&template.sqlite).map(drop).map_err(|error| error.to_string()));
         faults.extend(done.err().map(|error| format!("{sql}: {error}")));
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -40,7 +39,8 @@ pub async fn try_on_postgres(
     rooms: &[Migrations],
     statements: &[&'static str],
 ) -> Result<(), Vec<String>> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(|error| vec![told(&error)])?;
+    let (client, connection) =
+        tokio_postgres::connect(url, NoTls).await.map_err(|error| vec![told(&error)])?;
     let serving = tokio::spawn(connection);
     let schema = format!("tessera_try_{}", crypto::hex::encode(&crypto::random::array::<8>()));
     let make = format!("CREATE SCHEMA {schema}; SET search_path TO {schema}");

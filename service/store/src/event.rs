@@ -6,6 +6,7 @@
 //! A draft is made by the caller; the writer finishes it, because only inside the transaction is it known which log
 //! is open and which key the person has.
 
+use crypto::random;
 use crypto::secret::Secret;
 use tlog::commitment;
 use tlog::event::{Event, Leaf, LogChoice, Stamp};
@@ -33,7 +34,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Draws ids, salts and nonces from `ctx`. `policy` is the hash of what decided.
+    /// Draws ids, salts and nonces from `ctx`; a person's key is key material, so it is not. `policy` is the hash of what decided.
     pub(crate) fn new(ctx: &Ctx, event: Event, policy: Option<[u8; 32]>) -> Result<Draft, StoreFault> {
         let second = u64::try_from(ctx.now.as_second()).map_err(|_| StoreFault::Event {
             event: event.name(),
@@ -50,7 +51,7 @@ impl Draft {
             at_ms: ctx.now_ms(),
             actor_id: ctx.actor.id.clone(),
             actor_nonce: ctx.random(),
-            subject_key: event.subject().is_some().then(|| Secret::new(ctx.random())),
+            subject_key: event.subject().is_some().then(|| Secret::new(random::array())),
             subject_nonce: ctx.random(),
             event,
         })

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::fault::OpenFault;
 
@@ -33,9 +33,11 @@ impl Folder {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenFault::InUse { path: folder.to_owned() }),
             Err(errno) => return Err(fault(folder, errno.into())),
         }
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(database);
-        let file = file.map_err(|cause| fault(database, cause))?;
+        // A link would bring the database of another folder under this folder's lock.
+        let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(no_link);
+        let file = options.open(database).map_err(|cause| fault(database, cause))?;
         let mode = file.metadata().map_err(|cause| fault(database, cause))?.permissions().mode();
         if mode & 0o077 != 0 {
             file.set_permissions(fs::Permissions::from_mode(0o600))
@@ -69,5 +71,20 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_folder_goes_with_its_store() {
+        let scratch = Scratch::new().unwrap();
+        let folder = Folder::lock(&scratch.database()).unwrap();
+        let path = scratch.0.clone();
+        assert!(path.join("tessera.db").exists());
+        drop((folder, scratch));
+        assert!(!path.exists());
     }
 }

@@ -111,15 +111,8 @@ impl Writer {
             seen.store(count.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         }))?;
-        let mut engine = Engine {
-            conn,
-            ledger,
-            board,
-            checkpoint,
-            pages,
-            pages_asked: 0,
-            shared: shared.clone(),
-        };
+        let mut engine =
+            Engine { conn, ledger, board, checkpoint, pages, pages_asked: 0, shared: shared.clone() };
         let builder = thread::Builder::new().name("store-write".to_owned());
         let handle = builder.spawn(move || engine.run());
         let handle = handle.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -452,7 +445,8 @@ mod tests {
         let hook = ended.clone();
         config.ending = Some(Arc::new(move |_: &str| hook.store(true, Ordering::SeqCst)));
         let store = Store::open(config, &[]).unwrap();
-        let ctx = Ctx::new(TenantId::SYSTEM, Actor::system(), jiff::Timestamp::UNIX_EPOCH, Entropy::seeded(7));
+        let ctx =
+            Ctx::new(TenantId::SYSTEM, Actor::system(), jiff::Timestamp::UNIX_EPOCH, Entropy::seeded(7));
         store.create_log(&ctx, &LogSpec::of("ledger.test", &TenantId::SYSTEM)).await.unwrap();
         (store, ctx, ended)
     }

@@ -50,8 +50,6 @@ pub(crate) const THINGS: &str =
     "SELECT id, spent_at_ms, note FROM probe_thing WHERE tenant_id = :tenant ORDER BY id";
 pub(crate) const COUNT: &str = "SELECT COUNT(*) FROM probe_thing WHERE tenant_id = :tenant";
 
-pub(crate) const STATEMENTS: &[&str] = &[PUT, PUT_ONCE, SPEND, THINGS, COUNT];
-
 /// What a lost guard of this room means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ThingSpent;
@@ -136,6 +134,20 @@ impl House {
     }
 }
 
+/// Whether a test process was started by another test for this role, and where it shall work.
+pub(crate) fn child_role(role: &str) -> Option<PathBuf> {
+    let (given, path) = (std::env::var("TESSERA_STORE_CHILD").ok()?, std::env::var_os("TESSERA_STORE_PATH")?);
+    (given == role).then(|| path.into())
+}
+
+/// This test binary again, to run the one test `name` in `role` on the database at `path`.
+pub(crate) fn child(role: &str, name: &str, path: &std::path::Path) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().expect("this binary"));
+    command.args([name, "--exact", "--ignored", "--nocapture"]);
+    command.env("TESSERA_STORE_CHILD", role).env("TESSERA_STORE_PATH", path);
+    command
+}
+
 /// A folder that outlives a store, and the configuration to open it.
 pub(crate) struct Place(pub(crate) tempfile::TempDir);
 
@@ -149,10 +161,17 @@ impl Place {
     }
 
     pub(crate) fn config(&self) -> StoreConfig {
-        StoreConfig::new(self.path(), Secret::new([42; 32]))
+        config_at(self.path())
     }
 
     pub(crate) fn open(&self) -> Store {
         Store::open(self.config(), &[PROBE]).expect("the store opens")
     }
 }
+
+pub(crate) fn config_at(path: impl Into<PathBuf>) -> StoreConfig {
+    StoreConfig::new(path, Secret::new(ROOT))
+}
+
+/// The root of every [`Place`].
+pub(crate) const ROOT: [u8; 32] = *b"a root that a test can grep for!";
