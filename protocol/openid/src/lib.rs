@@ -14,10 +14,12 @@
 //! that a stranger sent reaches a typed value but through `wire::read` (strict JSON, duplicates refused) or
 //! [`oauth::form::Form`]. No error carries a token, a code, a nonce or a claim's value.
 //!
-//! Start reading at [`vci::grant`] and `vp::session`: these two decide; the rest is the shape of messages.
+//! Start reading at [`vci::grant`] and [`vp::session`]: these two decide; the rest is the shape of messages.
 
+pub mod errand;
 pub mod oauth;
 pub mod vci;
+pub mod vp;
 pub mod wire;
 
 #[cfg(test)]

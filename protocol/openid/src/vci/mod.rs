@@ -21,6 +21,7 @@ pub mod offer;
 pub mod proof;
 pub mod request;
 pub mod response;
+pub mod wallet;
 
 pub use check::{Check, IssueRefusal};
 pub use code::{CodeState, PreAuthorizedRequest, Redemption};
