@@ -101,12 +101,12 @@ fn run_log(args: &LogArgs) -> Result<(), Trouble> {
     let keys = vkeys(&args.vkey)?;
     let old: Result<Vec<_>, _> = args.old.iter().map(old_checkpoint).collect();
     let state = args.state.as_deref().filter(|path| path.exists()).map(old_checkpoint).transpose()?;
-    let (source, pages) = open_source(args)?;
+    let source = open_source(args)?;
     let request = LogRequest { source: &source, keys: &keys, old: old?, state };
     let mut progress = Progress::new(!args.no_progress && !args.json);
     let report = crate::log::log(&request, &mut |done, all| progress.show(done, all));
     progress.clear();
-    let report = report.map_err(|error| Trouble::of_log(error, &source).at(&pages))?;
+    let report = report.map_err(|error| Trouble::of_log(error, &source))?;
     if report.finding.is_none() {
         args.state.as_deref().map_or(Ok(()), |path| save_state(path, &report))?;
     }
@@ -114,7 +114,7 @@ fn run_log(args: &LogArgs) -> Result<(), Trouble> {
         print_out(&format!("{:#}\n", text::log_json(&report, &keys)));
     }
     match &report.finding {
-        Some(finding) => Err(Trouble::of_finding(finding).at(&pages)),
+        Some(finding) => Err(Trouble::of_finding(finding)),
         None if args.json => Ok(()),
         None => {
             let state = args.state.as_ref().map(|path| path.display().to_string());
@@ -139,7 +139,6 @@ fn run_proof(args: &ProofArgs) -> Result<(), Trouble> {
             error: format!("{} proves nothing", args.file.display()),
             cause: fault.to_string(),
             fix: "ask for the proof again; if it stays bad, keep the file: it is evidence".into(),
-            pages: None,
         }),
         Ok(_) if args.json => Ok(()),
         Ok(proven) => {
@@ -159,10 +158,9 @@ fn old_checkpoint(path: impl AsRef<Path>) -> Result<OldCheckpoint, Trouble> {
     Ok(OldCheckpoint { name: path.display().to_string(), note: read_input(path, NOTE_BYTES_MAX)? })
 }
 
-/// The source, and where its server keeps the pages about faults.
-fn open_source(args: &LogArgs) -> Result<(Source, Option<String>), Trouble> {
+fn open_source(args: &LogArgs) -> Result<Source, Trouble> {
     if !args.source.contains("://") {
-        return Ok((Source::Dir(PathBuf::from(&args.source)), None));
+        return Ok(Source::Dir(PathBuf::from(&args.source)));
     }
     let bearer = match &args.bearer_file {
         Some(path) => {
@@ -173,10 +171,7 @@ fn open_source(args: &LogArgs) -> Result<(Source, Option<String>), Trouble> {
         None => std::env::var(BEARER_VARIABLE).ok().map(Secret::new),
     };
     let ca = args.ca.as_deref().map(|path| read_input(path, INPUT_BYTES_MAX)).transpose()?;
-    let source =
-        Source::http(&args.source, bearer, ca.as_deref()).map_err(|fault| Trouble::of_http(&fault))?;
-    let pages = url::Url::parse(&args.source).ok().map(|url| url.origin().ascii_serialization());
-    Ok((source, pages))
+    Source::http(&args.source, bearer, ca.as_deref()).map_err(|fault| Trouble::of_http(&fault))
 }
 
 fn read_input(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Trouble> {
@@ -206,7 +201,6 @@ fn save_state(path: &Path, report: &LogReport) -> Result<(), Trouble> {
         error: format!("the log verifies, but the state cannot be kept in {}", path.display()),
         cause: fault.to_string(),
         fix: "give a file that can be written".into(),
-        pages: None,
     })
 }
 
@@ -223,7 +217,6 @@ struct Trouble {
     error: String,
     cause: String,
     fix: String,
-    pages: Option<String>,
 }
 
 impl std::fmt::Display for Trouble {
@@ -232,21 +225,13 @@ impl std::fmt::Display for Trouble {
         writeln!(f, "error: {error:<65} {}", self.code)?;
         writeln!(f, "  cause  {cause}")?;
         writeln!(f, "  fix    {}", text::printable(&self.fix))?;
-        match &self.pages {
-            Some(origin) => writeln!(f, "  page   {origin}/problems/{}", self.code),
-            None => writeln!(f, "  page   docs/problems/{}.md", self.code),
-        }
+        writeln!(f, "  page   docs/problems/{}.md", self.code)
     }
 }
 
 impl Trouble {
-    /// With the pages of the server that was asked.
-    fn at(self, pages: &Option<String>) -> Self {
-        Self { pages: pages.clone(), ..self }
-    }
-
     fn usage(error: String, cause: String, fix: &str) -> Self {
-        Self { exit: 2, code: "verify/usage", error, cause, fix: fix.to_owned(), pages: None }
+        Self { exit: 2, code: "verify/usage", error, cause, fix: fix.to_owned() }
     }
 
     fn unreadable(path: &Path, cause: &str) -> Self {
@@ -295,7 +280,6 @@ impl Trouble {
             error: "the log does not verify".into(),
             cause: finding.to_string(),
             fix: fix.into(),
-            pages: None,
         }
     }
 
@@ -350,7 +334,7 @@ impl Trouble {
                 "give the folder that holds `checkpoint` and `tile`",
             ),
         };
-        Self { exit, code, error: error.into(), cause: fault.to_string(), fix: fix.into(), pages: None }
+        Self { exit, code, error: error.into(), cause: fault.to_string(), fix: fix.into() }
     }
 }
 

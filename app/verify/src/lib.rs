@@ -17,6 +17,7 @@ pub mod cli;
 pub mod finding;
 pub mod http;
 pub mod log;
+pub mod page;
 pub mod proof;
 pub mod source;
 mod text;

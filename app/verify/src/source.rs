@@ -12,7 +12,7 @@ use ureq::{Agent, Body};
 /// A request is given up after this; a bundle of the greatest size takes 4 s at 4 MB/s.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A busy server (429, 503) is asked again this often.
+/// A busy server (429, 503), or one that dropped the connection, is asked this often.
 const TRIES_MAX: u32 = 5;
 
 /// Longest wait before a busy server is asked again, whatever it says.
@@ -117,13 +117,22 @@ fn fetch_http(
         if let Some(token) = bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let answer = request.call().map_err(|fault| unreachable(path, &fault))?;
-        match wait_before_next(&answer) {
-            Some(wait) if tries < TRIES_MAX => std::thread::sleep(wait),
-            _ => return read_answer(answer, path, bytes_max),
+        match request.call() {
+            Ok(answer) => match wait_before_next(&answer) {
+                Some(wait) if tries < TRIES_MAX => std::thread::sleep(wait),
+                _ => return read_answer(answer, path, bytes_max),
+            },
+            // A kept connection that the server has closed meanwhile: a new one may do.
+            Err(ureq::Error::Io(fault)) if is_broken(&fault) && tries < TRIES_MAX => {}
+            Err(fault) => return Err(unreachable(path, &fault)),
         }
         tries += 1;
     }
+}
+
+fn is_broken(fault: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(fault.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// How long a busy server asks to wait: `Retry-After` in seconds, at least one.

@@ -353,3 +353,12 @@ fn the_public_log_verifies_with_all_its_historic_checkpoints() {
         assert_eq!(report.counts.entries, 15 - state.unwrap_or(0));
     }
 }
+
+#[test]
+fn a_connection_that_the_server_drops_between_two_answers_is_opened_again() {
+    let world = World::of(300);
+    let (files, keys) = (world.files(300), world.keys());
+    let port = world::serve_and_drop(files, 2);
+    let source = Source::http(&format!("http://localhost:{port}/log/t/acme"), None, None).unwrap();
+    assert_eq!(tessera_verify::log(&world.request(&source, &keys), &mut |_, _| {}).unwrap().finding, None);
+}

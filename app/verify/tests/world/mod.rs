@@ -138,21 +138,30 @@ pub(crate) type Answer = Arc<dyn Fn(&str, &[String]) -> (String, Vec<u8>) + Send
 
 /// A server on loopback that gives each path and its header lines to `answer`, for as long as the process lives.
 pub(crate) fn serve(answer: Answer) -> u16 {
+    serve_until(answer, usize::MAX)
+}
+
+fn serve_until(answer: Answer, answers_max: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let answer = Arc::clone(&answer);
-            std::thread::spawn(move || connection(stream, &answer));
+            std::thread::spawn(move || connection(stream, &answer, answers_max));
         }
     });
     port
 }
 
-fn connection(stream: TcpStream, answer: &Answer) {
+/// Serves files as [`serve_files`], and drops each connection after so many answers.
+pub(crate) fn serve_and_drop(files: Files, answers_max: usize) -> u16 {
+    serve_until(file_answers(files), answers_max)
+}
+
+fn connection(stream: TcpStream, answer: &Answer, answers_max: usize) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
-    loop {
+    for _ in 0..answers_max {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -175,8 +184,12 @@ fn connection(stream: TcpStream, answer: &Answer) {
 
 /// Serves files under `/log/t/acme/`.
 pub(crate) fn serve_files(files: Files) -> u16 {
-    serve(Arc::new(move |path, _| {
+    serve(file_answers(files))
+}
+
+fn file_answers(files: Files) -> Answer {
+    Arc::new(move |path, _| {
         let found = path.strip_prefix("/log/t/acme/").and_then(|path| files.get(path));
         found.map_or_else(|| ("404 Not Found".into(), Vec::new()), |bytes| ("200 OK".into(), bytes.clone()))
-    }))
+    })
 }
