@@ -22,5 +22,14 @@ pub mod vci;
 pub mod vp;
 pub mod wire;
 
+/// What this room was built to.
+pub const SPEC_REVISION: &[(&str, &str)] = &[
+    ("OpenID4VCI", "1.0"),
+    ("OpenID4VP", "1.0 with errata"),
+    ("JWT access tokens", "RFC 9068"),
+    ("JWT client authentication", "RFC 7523"),
+    ("Authorization server metadata", "RFC 8414"),
+];
+
 #[cfg(test)]
 mod testing;

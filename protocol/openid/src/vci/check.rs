@@ -40,6 +40,12 @@ macro_rules! checks {
                 match self { $(Check::$name => ErrorCode::$code,)+ }
             }
 
+            /// What a failure tells the wallet's developer.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self { $(Check::$name => concat!($id, " failed; what must hold: ", $title),)+ }
+            }
+
             /// The test that shows a failure.
             #[must_use]
             pub fn test(self) -> &'static str {
@@ -179,7 +185,7 @@ impl From<Check> for IssueRefusal {
 
 impl From<IssueRefusal> for OauthError {
     fn from(refusal: IssueRefusal) -> OauthError {
-        OauthError::of(refusal.check.code(), refusal.check.title())
+        OauthError::of(refusal.check.code(), refusal.check.description())
     }
 }
 
@@ -219,7 +225,7 @@ mod tests {
     fn descriptions_use_only_the_characters_that_oauth_allows() {
         for check in Check::ALL {
             let allowed = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-            assert!(check.title().bytes().all(allowed), "{}", check.id());
+            assert!(check.description().bytes().all(allowed), "{}", check.id());
         }
     }
 }

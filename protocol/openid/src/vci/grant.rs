@@ -176,7 +176,7 @@ mod tests {
         let refusal = grant().accept(&request(&[sign(draft(&key), &key)]), at(300)).unwrap_err();
         assert_eq!(
             OauthError::from(refusal),
-            OauthError::of(ErrorCode::InvalidToken, Check::TokenLive.title())
+            OauthError::of(ErrorCode::InvalidToken, Check::TokenLive.description())
         );
         assert_eq!(OauthError::from(refusal).status, 401);
     }
