@@ -8,17 +8,14 @@ use tessera_crypto::json::{self, Limits};
 use tessera_crypto::jwk::{Jwk, JwkError};
 use tessera_crypto::key::Ecdh;
 
+use crate::data;
 use crate::ruling::{Ruling, Wanted};
 
 const LIMITS: Limits = Limits { bytes_max: 64 * 1024, depth_max: 8 };
 
-/// The test groups of a file under `TESSERA_TEST_DATA`.
-#[expect(clippy::disallowed_methods, reason = "a test reads its vectors; the code under test does no I/O")]
+/// The test groups of a file.
 fn groups(file: &str) -> Vec<Value> {
-    let root =
-        std::env::var("TESSERA_TEST_DATA").expect("TESSERA_TEST_DATA names the folder of public vectors");
-    let path = format!("{root}/vectors/wycheproof/{file}");
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let bytes = data::read(&format!("wycheproof/{file}"));
     let file = json::parse(&bytes, &Limits { bytes_max: bytes.len(), depth_max: 16 })
         .expect("the file is strict JSON");
     file["testGroups"].as_array().expect("a list of groups").clone()

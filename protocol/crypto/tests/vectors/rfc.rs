@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use tessera_crypto::base64::url_decode;
+use tessera_crypto::cbor::CborLimits;
+use tessera_crypto::cose::{KID, Sign1};
 use tessera_crypto::hex;
 use tessera_crypto::jose::jws::{Jws, JwsError, assemble};
 use tessera_crypto::json::Limits;
@@ -164,4 +166,19 @@ fn signatures_of_rfc_6979_appendix_a_2_verify() {
         key.verify(sign_alg, message.as_bytes(), &hex::decode(signature).unwrap()).unwrap();
         assert!(key.verify(sign_alg, b"other", &hex::decode(signature).unwrap()).is_err());
     }
+}
+
+#[test]
+fn the_single_signer_example_of_rfc_9052_appendix_c_2_1_verifies() {
+    let bytes = hex::decode(
+        "d28443a10126a10442313154546869732069732074686520636f6e74656e742e58408eb33e4ca31d1c465ab05aac34cc6b23d58fef5c083106c4d2\
+         5a91aef0b0117e2af9a291aa32e14ab834dc56ed2a223444547e01f11d3b0916e5a4c345cacb36",
+    );
+    let object = Sign1::parse(&bytes.unwrap(), &CborLimits { bytes_max: 256, depth_max: 4 }).unwrap();
+    let point = "bac5b11cad8f99f9c72b05cf4b9e26d244dc189f745228255a219a86d6a09eff\
+                 20138bf82dc1b6d562be0fa54ab7804a3a64b6d72ccfed6b6fb6ed28bbfc117e";
+    let key = PublicKey::from_raw(KeyAlg::P256, [&[4][..], &hex::decode(point).unwrap()].concat()).unwrap();
+    object.verify(&key, b"", None).unwrap();
+    assert_eq!(object.payload(), Some(&b"This is the content."[..]));
+    assert_eq!(object.unprotected(&KID).and_then(|kid| kid.as_bytes()), Some(&b"11"[..]));
 }
