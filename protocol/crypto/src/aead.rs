@@ -76,17 +76,17 @@ fn open(
     sealed: &[u8],
 ) -> Result<Secret<Vec<u8>>, OpenError> {
     let (ciphertext, tag) = sealed.split_at_checked(sealed.len().wrapping_sub(TAG_BYTES)).ok_or(OpenError)?;
-    let mut plain = vec![0; ciphertext.len()];
+    let mut plain = Secret::new(vec![0; ciphertext.len()]);
     ready(algorithm, key)
         .open_separate_gather(
             Nonce::assume_unique_for_key(*nonce),
             Aad::from(aad),
             ciphertext,
             tag,
-            &mut plain,
+            plain.place(),
         )
         .map_err(|_| OpenError)?;
-    Ok(Secret::new(plain))
+    Ok(plain)
 }
 
 fn ready(algorithm: &'static Algorithm, key: &[u8]) -> LessSafeKey {

@@ -226,6 +226,10 @@ fn write(out: &mut Encoder<Vec<u8>>, value: &Value) {
             out.map(pairs.len() as u64).map(drop).expect(INFALLIBLE);
             let mut sorted: Vec<_> = pairs.iter().map(|(key, value)| (encode(key), value)).collect();
             sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+            debug_assert!(
+                sorted.windows(2).all(|pair| pair[0].0 != pair[1].0),
+                "a map of ours has distinct keys"
+            );
             for (key, value) in sorted {
                 out.writer_mut().extend_from_slice(&key);
                 write(out, value);

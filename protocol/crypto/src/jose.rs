@@ -45,9 +45,9 @@ pub enum HeaderError {
     },
 }
 
-fn read_header(encoded: &str) -> Result<Map<String, Value>, HeaderError> {
+fn read_header(encoded: &str, limits: &Limits) -> Result<Map<String, Value>, HeaderError> {
     let bytes = base64::url_decode(encoded).map_err(|_| HeaderError::Base64)?;
-    let limits = Limits { bytes_max: bytes.len(), depth_max: HEADER_DEPTH_MAX };
+    let limits = Limits { bytes_max: limits.bytes_max, depth_max: limits.depth_max.min(HEADER_DEPTH_MAX) };
     let Value::Object(header) = json::parse(&bytes, &limits).map_err(HeaderError::Json)? else {
         return Err(HeaderError::NotAnObject);
     };

@@ -12,11 +12,11 @@ use crate::secret::Secret;
 pub fn hkdf_sha256<const N: usize>(ikm: &[u8], salt: &[u8], info: &[&[u8]]) -> Secret<[u8; N]> {
     const { assert!(N <= 255 * 32, "HKDF-SHA256 gives at most 255 blocks") };
     let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm);
-    let mut out = [0; N];
+    let mut out = Secret::new([0; N]);
     prk.expand(info, Bytes(N))
-        .and_then(|okm| okm.fill(&mut out))
+        .and_then(|okm| okm.fill(out.place()))
         .expect("the length is within the bound checked above");
-    Secret::new(out)
+    out
 }
 
 struct Bytes(usize);

@@ -155,7 +155,7 @@ impl Jwe {
         if parts.next().is_some() {
             return Err(JweError::Form);
         }
-        let header = read_header(encoded_header)?;
+        let header = read_header(encoded_header, limits)?;
         if text(&header, "alg")?.ok_or(HeaderError::Member { name: "alg" })? != ALG {
             return Err(JweError::UnsupportedAlg);
         }
@@ -274,9 +274,9 @@ fn derive(shared: &Secret<Vec<u8>>, enc: Enc, apu: &[u8], apv: &[u8]) -> Content
     match enc {
         Enc::A256Gcm => ContentKey::Long(digest),
         Enc::A128Gcm => {
-            let mut short = [0; 16];
-            short.copy_from_slice(&digest.expose()[..16]);
-            ContentKey::Short(Secret::new(short))
+            let mut short = Secret::new([0; 16]);
+            short.place().copy_from_slice(&digest.expose()[..16]);
+            ContentKey::Short(short)
         }
     }
 }
@@ -353,7 +353,7 @@ mod tests {
         let key = Ecdh::generate();
         let text = encrypt_ecdh_es(&key.public(), None, Enc::A256Gcm, None, None, b"hello").unwrap();
         let (header, rest) = text.split_once('.').unwrap();
-        let mut header = read_header(header).unwrap();
+        let mut header = read_header(header, &LIMITS).unwrap();
         change(&mut header);
         let text = format!("{}.{rest}", write_json(&header));
         Jwe::parse(&text, &LIMITS).and_then(|jwe| jwe.decrypt(&key)).unwrap_err()

@@ -114,7 +114,7 @@ impl Jws {
         }
         let (signing_input, signature) = compact.rsplit_once('.').ok_or(JwsError::Form)?;
         let (header, payload) = signing_input.split_once('.').ok_or(JwsError::Form)?;
-        let header = read_header(header)?;
+        let header = read_header(header, limits)?;
         let name = text(&header, "alg")?.ok_or(HeaderError::Member { name: "alg" })?;
         let alg = SignAlg::from_jws_name(name).map_err(|_| JwsError::UnsupportedAlg)?;
         text(&header, "typ")?;
