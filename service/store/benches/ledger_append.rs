@@ -149,9 +149,9 @@ fn bare(path: &Path) -> rusqlite::Result<Connection> {
          CREATE TABLE b (t TEXT NOT NULL, id BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (t, id));
          CREATE TABLE e (seq INTEGER PRIMARY KEY, log TEXT NOT NULL, event BLOB NOT NULL, leaf BLOB NOT NULL, at BIGINT);
          CREATE INDEX e1 ON e (log, seq);
-         CREATE TABLE d (t TEXT NOT NULL, event BLOB NOT NULL, log TEXT NOT NULL, type TEXT NOT NULL, at BIGINT,
-                         sealed BLOB NOT NULL, gone BIGINT, PRIMARY KEY (t, event));
-         CREATE INDEX d1 ON d (t, log, at);",
+         CREATE TABLE d (t TEXT NOT NULL, log TEXT NOT NULL, at BIGINT, event BLOB NOT NULL, type TEXT NOT NULL,
+                         sealed BLOB NOT NULL, gone BIGINT, PRIMARY KEY (t, log, at, event)) WITHOUT ROWID;
+         CREATE INDEX d1 ON d (t, gone);",
     )?;
     Ok(conn)
 }

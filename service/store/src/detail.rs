@@ -55,7 +55,7 @@ pub struct DetailQuery {
 
 pub(crate) const ONE_DETAIL: &str =
     "SELECT event_id, type, at_ms, subject_ref, actor, sealed FROM store_event_detail
-     WHERE tenant_id = $1 AND event_id = $2 AND log_id = $3";
+     WHERE tenant_id = $1 AND log_id = $2 AND at_ms >= $3 AND at_ms < $3 + 1000 AND event_id = $4";
 pub(crate) const LIST_DETAILS: &str =
     "SELECT event_id, type, at_ms, subject_ref, actor, sealed FROM store_event_detail
      WHERE tenant_id = $1 AND log_id = $2 AND at_ms >= $3 AND at_ms < $4
@@ -65,22 +65,29 @@ pub(crate) const SUBJECT_DETAILS: &str =
     "SELECT event_id, type, at_ms, subject_ref, actor, sealed FROM store_event_detail
      WHERE tenant_id = $1 AND log_id = $2 AND subject_ref = $3 ORDER BY at_ms, event_id";
 pub(crate) const EXPIRE_DETAILS: &str =
-    "DELETE FROM store_event_detail WHERE tenant_id = :tenant AND event_id IN
-     (SELECT event_id FROM store_event_detail WHERE tenant_id = :tenant AND expires_at_ms <= :now LIMIT $1)";
+    "DELETE FROM store_event_detail WHERE tenant_id = :tenant AND (log_id, at_ms, event_id) IN
+     (SELECT log_id, at_ms, event_id FROM store_event_detail
+      WHERE tenant_id = :tenant AND expires_at_ms <= :now ORDER BY expires_at_ms LIMIT $1)";
 pub(crate) const EXPIRE_SUBJECTS: &str = "DELETE FROM store_subject WHERE tenant_id = :tenant AND NOT EXISTS
      (SELECT 1 FROM store_event_detail d WHERE d.tenant_id = store_subject.tenant_id
       AND d.log_id = store_subject.log_id AND d.subject_ref = store_subject.subject_ref)";
 
 impl Store {
-    /// The detail of one event of a log; `None` if it never was there, or has expired.
+    /// The detail of one event of a log, which happened in this Unix second (key 2 of its entry); `None` if it never
+    /// was there, or has expired.
     pub async fn detail(
         &self,
         ctx: &Ctx,
         log: &LogId,
         event: EventId,
+        second: u64,
     ) -> Result<Option<EventDetail>, StoreFault> {
         let Some(keys) = self.log(ctx, log).await? else { return Ok(None) };
-        let stmt = Stmt::new(ONE_DETAIL).text(keys.tenant.as_str()).blob(event.0).text(log.as_str());
+        let Some(at_ms) = i64::try_from(second).ok().and_then(|second| second.checked_mul(1_000)) else {
+            return Ok(None);
+        };
+        let stmt =
+            Stmt::new(ONE_DETAIL).text(keys.tenant.as_str()).text(log.as_str()).int(at_ms).blob(event.0);
         match self.read(ctx).one(stmt).await? {
             Some(row) => self.open_detail(ctx, &keys, &row).await.map(Some),
             None => Ok(None),

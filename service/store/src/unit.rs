@@ -103,6 +103,8 @@ pub enum Reason {
     /// Keys under keys: a tenant's first wrapping keys (`tenant-created` follows) and re-wrapping (`kek-rotated`,
     /// `root-rotated` stand at its end). No key that signs changes.
     Wrapping,
+    /// A block of status indices is taken into memory; which credential gets which has the event.
+    IndexBlock,
 }
 
 /// Refuses what is larger than it may be, before it waits.

@@ -22,20 +22,25 @@ CREATE TABLE store_event (
 CREATE INDEX store_event_order ON store_event (log_id, seq);
 
 -- What an event says beyond its leaf, sealed under the person's or the log's key; deleting it leaves the tree whole.
+-- The key begins with the time, so that rows are added at the end whatever their number.
 CREATE TABLE store_event_detail (
   tenant_id TEXT NOT NULL, -- data: none; keep: 400 d; erase: erasure, expiry
-  event_id BLOB NOT NULL, -- data: pseudonym; keep: 400 d; erase: erasure, expiry
   log_id TEXT NOT NULL, -- data: none; keep: 400 d; erase: erasure, expiry
-  type TEXT NOT NULL, -- data: none; keep: 400 d; erase: erasure, expiry
   at_ms BIGINT NOT NULL, -- data: none; keep: 400 d; erase: erasure, expiry
+  event_id BLOB NOT NULL, -- data: pseudonym; keep: 400 d; erase: erasure, expiry
+  type TEXT NOT NULL, -- data: none; keep: 400 d; erase: erasure, expiry
   subject_ref BLOB, -- data: pseudonym; keep: 400 d; erase: erasure, expiry
   actor_ref BLOB, -- data: pseudonym; keep: 400 d; erase: erasure, expiry
   actor BLOB, -- data: identity (encrypted); keep: 400 d; erase: erasure, expiry
   sealed BLOB NOT NULL, -- data: content (encrypted); keep: 400 d; erase: erasure, expiry
   expires_at_ms BIGINT NOT NULL, -- data: none; keep: 400 d; erase: erasure, expiry
-  PRIMARY KEY (tenant_id, event_id)
-);
-CREATE INDEX store_event_detail_time ON store_event_detail (tenant_id, log_id, at_ms);
+  PRIMARY KEY (tenant_id, log_id, at_ms, event_id)
+)
+-- sqlite
+WITHOUT ROWID
+-- both
+;
+CREATE INDEX store_event_detail_expiry ON store_event_detail (tenant_id, expires_at_ms);
 CREATE INDEX store_event_detail_subject ON store_event_detail (tenant_id, log_id, subject_ref) WHERE subject_ref IS NOT NULL;
 
 -- One key a person and log. With it an auditor finds all entries of the person; without it nobody does.

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use store::{Actor, Ctx, Entropy, EventId, LogId, Stmt, Store, TenantId, Unit};
 use tokio::task::JoinSet;
 
-use crate::fixture::{self, House, PROBE, Place, act, child, child_role, config_at};
+use crate::fixture::{self, House, PROBE, Place, SECOND, act, child, child_role, config_at};
 
 /// Kills in a row on the same database.
 const KILLS: usize = 6;
@@ -64,7 +64,7 @@ fn assert_all_there(place: &Place, acked: &HashSet<(TenantId, EventId)>, tenants
             let ctx = ctx.for_tenant(tenant.clone());
             let entry = store.pending(&ctx, &LogId::of(tenant), *event).await.unwrap();
             assert!(entry.is_some(), "{event} was acked and is lost");
-            let detail = store.detail(&ctx, &LogId::of(tenant), *event).await.unwrap().unwrap();
+            let detail = store.detail(&ctx, &LogId::of(tenant), *event, SECOND).await.unwrap().unwrap();
             assert!(detail.detail.is_some(), "{event} has lost its detail");
         }
         for tenant in tenants {

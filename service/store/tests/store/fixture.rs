@@ -79,6 +79,9 @@ pub(crate) fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a time")
 }
 
+/// The Unix second of [`now`].
+pub(crate) const SECOND: u64 = 1_767_225_600;
+
 /// A store and one tenant with its log.
 pub(crate) struct House {
     pub(crate) store: Store,

@@ -10,14 +10,15 @@ use tlog::commitment;
 use tlog::event::Event;
 use tokio::task::JoinSet;
 
-use crate::fixture::{self, House, PROBE, Place, ThingSpent, act, act_about};
+use crate::fixture::{self, House, PROBE, Place, SECOND, ThingSpent, act, act_about};
 
 #[tokio::test]
 async fn a_detail_opens_to_what_its_leaf_commits_to() {
     let house = House::new().await;
     let event = act("key_1");
     let committed = house.store.record(&house.ctx, event.clone()).await.unwrap();
-    let detail = house.store.detail(&house.ctx, &house.log(), committed.event_id).await.unwrap().unwrap();
+    let detail =
+        house.store.detail(&house.ctx, &house.log(), committed.event_id, SECOND).await.unwrap().unwrap();
     let salted = detail.detail.unwrap();
     assert_eq!(salted.detail, event.detail());
     assert!(salted.fits(&house.entries().await[0].detail));
@@ -75,7 +76,7 @@ async fn a_detail_of_one_tenant_is_not_found_under_another() {
     let house = House::new().await;
     let other = House::seeded(house.store.clone(), 8).await;
     let committed = house.store.record(&house.ctx, act("key_1")).await.unwrap();
-    let found = house.store.detail(&other.ctx, &other.log(), committed.event_id).await.unwrap();
+    let found = house.store.detail(&other.ctx, &other.log(), committed.event_id, SECOND).await.unwrap();
     assert_eq!(found, None);
     assert!(house.store.pending(&other.ctx, &other.log(), committed.event_id).await.unwrap().is_none());
     assert!(house.store.pending(&house.ctx, &house.log(), committed.event_id).await.unwrap().is_some());
@@ -94,7 +95,7 @@ async fn a_detail_moved_to_another_event_or_log_does_not_open() {
     for source in [two, foreign] {
         let stmt = Stmt::new(copy).blob(one.0).blob(source.0);
         house.store.housekeeping(&house.ctx, Reason::Cursor, vec![stmt]).await.unwrap();
-        let fault = house.store.detail(&house.ctx, &house.log(), one).await.unwrap_err();
+        let fault = house.store.detail(&house.ctx, &house.log(), one, SECOND).await.unwrap_err();
         assert!(matches!(fault, StoreFault::Sealed { .. }), "{fault}");
     }
 }
@@ -139,8 +140,10 @@ async fn details_past_their_time_go_with_the_keys_of_persons_who_have_none_left(
     let new = house.store.record(&later, act_about("opr_cy", "x")).await.unwrap().event_id;
     assert_eq!(house.store.expire_details(&house.ctx).await.unwrap(), 0);
     assert_eq!(house.store.expire_details(&later).await.unwrap(), 2);
-    assert_eq!(house.store.detail(&later, &house.log(), old).await.unwrap(), None);
-    assert!(house.store.detail(&later, &house.log(), new).await.unwrap().unwrap().detail.is_some());
+    assert_eq!(house.store.detail(&later, &house.log(), old, SECOND).await.unwrap(), None);
+    assert_eq!(house.store.detail(&later, &house.log(), new, SECOND).await.unwrap(), None, "another second");
+    let second = SECOND + 400 * 86_400;
+    assert!(house.store.detail(&later, &house.log(), new, second).await.unwrap().unwrap().detail.is_some());
     assert_eq!(house.entries().await.len(), 2, "leaves stay");
 }
 
@@ -186,7 +189,7 @@ async fn a_log_whose_unit_was_rolled_back_never_sealed_anything() {
     house.store.commit(&ctx, Unit::<Infallible>::new(act("key_1")).put(row)).await.unwrap();
     let again = House { store: house.store.clone(), ctx: ctx.clone() };
     let event = EventId(again.entries().await[0].event_id);
-    assert!(house.store.detail(&ctx, &again.log(), event).await.unwrap().unwrap().detail.is_some());
+    assert!(house.store.detail(&ctx, &again.log(), event, SECOND).await.unwrap().unwrap().detail.is_some());
 }
 
 #[tokio::test]
@@ -194,7 +197,9 @@ async fn making_a_log_again_changes_nothing() {
     let house = House::new().await;
     let event = house.store.record(&house.ctx, act("key_1")).await.unwrap().event_id;
     house.store.create_log(&house.ctx, &LogSpec::of("elsewhere.test", &house.ctx.tenant)).await.unwrap();
-    assert!(house.store.detail(&house.ctx, &house.log(), event).await.unwrap().unwrap().detail.is_some());
+    assert!(
+        house.store.detail(&house.ctx, &house.log(), event, SECOND).await.unwrap().unwrap().detail.is_some()
+    );
     let log = house.store.log(&house.ctx, &house.log()).await.unwrap().unwrap();
     assert!(log.origin().starts_with("ledger.test/"));
     assert_eq!(house.store.logs(&house.ctx).await.unwrap().len(), 3);

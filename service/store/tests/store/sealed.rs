@@ -6,7 +6,7 @@ use std::path::Path;
 use crypto::secret::Secret;
 use store::{Field, OpenFault, Purpose, Stmt, Store, StoreFault, TenantId, Unit};
 
-use crate::fixture::{self, House, PROBE, Place, ROOT, act, act_about};
+use crate::fixture::{self, House, PROBE, Place, ROOT, SECOND, act, act_about};
 
 const FIELD: Field<'_> = Field { table: "probe_thing", column: "note", row: "a" };
 
@@ -91,7 +91,7 @@ async fn after_a_new_key_old_values_open_and_new_ones_are_under_the_new_key() {
     let new = house.store.sealed(&house.ctx, FIELD, b"Ana").await.unwrap();
     assert_eq!((&old[..5], &new[..5]), (&[1, 0, 0, 0, 1][..], &[1, 0, 0, 0, 2][..]));
     house.store.record(&house.ctx, act_about("opr_bo", "y")).await.unwrap();
-    let detail = house.store.detail(&house.ctx, &house.log(), event).await.unwrap().unwrap();
+    let detail = house.store.detail(&house.ctx, &house.log(), event, SECOND).await.unwrap().unwrap();
     assert!(detail.detail.is_some(), "the person's key was sealed under the old one");
 }
 
