@@ -1,1 +1,49 @@
-//! Placeholder.
+//! The issuer of a tenant: offers, grants, credentials, their status and revocation.
+//!
+//! ```text
+//! API    POST credentials/issue ─► offer ─► link
+//! wallet link ─► offer object ─► token (code spent) ─► nonce ─► credential (round and nonce spent, copy signed)
+//! API    POST credentials/{id}/revoke ─► copies revoked ─► list signed ─► every verifier by visible_by
+//! ```
+//! Invariants: a code, a nonce and a round are spent by guards in the unit that uses them; a signature is made before anything is
+//! spent; a refusal of a known offer or grant is an event; claims and links stand sealed; no index is dealt twice.
+//!
+//! Start reading at [`offer`], then [`credential`].
+
+pub mod config;
+pub mod credential;
+pub mod credential_type;
+pub mod grant;
+pub mod http;
+mod index;
+mod jobs;
+mod metadata;
+pub mod offer;
+pub mod page;
+pub mod revoke;
+mod signer;
+pub mod status_list;
+pub mod store;
+
+use ::store::Store;
+use custody::Custody;
+use std::sync::Arc;
+
+pub use config::Config;
+pub use store::{MIGRATIONS, STATEMENTS};
+
+/// The issuer role: one for all tenants of a process. Clones share everything.
+#[derive(Clone)]
+pub struct Issuer {
+    store: Store,
+    custody: Custody,
+    config: Arc<Config>,
+    dealer: Arc<index::Dealer>,
+}
+
+impl Issuer {
+    /// The role over its rooms.
+    pub fn new(store: Store, custody: Custody, config: Config) -> Self {
+        Self { store, custody, config: Arc::new(config), dealer: Arc::default() }
+    }
+}

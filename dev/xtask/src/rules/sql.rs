@@ -99,6 +99,6 @@ fn is_column(line: &str) -> bool {
 
 fn is_tagged(line: &str) -> bool {
     let Some((_, tag)) = line.split_once("-- data: ") else { return false };
-    let category = tag.split([';', ',']).next().unwrap_or_default().trim();
+    let category = tag.split([';', ' ']).next().unwrap_or_default();
     CATEGORIES.contains(&category) && tag.contains("keep:") && tag.contains("erase:")
 }

@@ -1,0 +1,131 @@
+//! How this room's errors read: problems on our own API, the standards' own JSON at the wallet's doors.
+
+use crate::credential::IssueError;
+use crate::grant::GrantError;
+use crate::offer::OfferError;
+use crate::page;
+use crate::revoke::RevokeError;
+use crate::status_list::ListError;
+use ::store::StoreFault;
+use axum::response::{IntoResponse, Response};
+use custody::SignError;
+use edge::problem::pages;
+use edge::{OauthAnswer, Problem};
+use jiff::SignedDuration;
+use openid::oauth::{ErrorCode, OauthError};
+use openid::vci::IssueRefusal;
+
+/// What a caller waits for before it asks again when a signer ends soon: somebody must rotate it.
+const SIGNER_RETRY_S: i64 = 60;
+
+pub(super) fn offer(fault: OfferError) -> Problem {
+    match fault {
+        OfferError::UnknownConfiguration(name) => Problem::of(&page::UNKNOWN_CONFIGURATION)
+            .detail(format!("this tenant issues no credential called {name}"))
+            .at("/credential_configuration_id", "must name one of the tenant's credential types"),
+        OfferError::FormatMismatch => {
+            Problem::of(&page::FORMAT_MISMATCH).at("/format", "must be the format of the credential type")
+        }
+        OfferError::Claims(faults) => {
+            faults.into_iter().fold(Problem::of(&page::CLAIMS_INVALID), |problem, fault| {
+                problem.at(format!("/claims{}", fault.pointer), fault.detail)
+            })
+        }
+        OfferError::Bound { pointer, rule } => {
+            Problem::of(&pages::INVALID).detail(format!("{pointer} {rule}")).at(pointer, rule)
+        }
+        OfferError::Signer(fault) => signer(fault),
+        OfferError::NotFound => Problem::of(&pages::NOT_FOUND),
+        OfferError::Gone => Problem::of(&page::OFFER_GONE),
+        OfferError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY),
+        OfferError::Store(fault) => fault.into(),
+    }
+}
+
+pub(super) fn revoke(fault: RevokeError) -> Problem {
+    match fault {
+        RevokeError::NotFound => Problem::of(&pages::NOT_FOUND),
+        RevokeError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY),
+        RevokeError::Store(fault) => fault.into(),
+    }
+}
+
+pub(super) fn list(fault: ListError) -> Problem {
+    match fault {
+        ListError::NotFound => Problem::of(&pages::NOT_FOUND),
+        ListError::Signer(fault) => signer(fault),
+        ListError::List(fault) => {
+            tracing::error!(%fault, "a status list could not be made");
+            Problem::of(&pages::FAULT)
+        }
+        ListError::Store(fault) => fault.into(),
+    }
+}
+
+pub(super) fn signer(fault: SignError) -> Problem {
+    match fault {
+        SignError::Expiring { .. } => {
+            Problem::of(&page::SIGNER_EXPIRING).retry_after(SignedDuration::from_secs(SIGNER_RETRY_S))
+        }
+        SignError::Store(fault) => fault.into(),
+        other => {
+            tracing::error!(fault = %other, "a signature of the issuer could not be made");
+            Problem::of(&pages::FAULT)
+        }
+    }
+}
+
+/// A refusal at a wallet's door: the standard's words, or a problem that the gate words as the standard does.
+pub(super) enum Refused {
+    /// A check of the standard.
+    Oauth(Box<OauthAnswer>),
+    /// Anything else.
+    Problem(Box<Problem>),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Oauth(answer) => answer.into_response(),
+            Self::Problem(problem) => problem.into_response(),
+        }
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl From<StoreFault> for Refused {
+    fn from(fault: StoreFault) -> Self {
+        Problem::from(fault).into()
+    }
+}
+
+pub(super) fn grant(fault: GrantError) -> Refused {
+    match fault {
+        GrantError::Refused { refusal, recorded } => refused(refusal, recorded),
+        GrantError::Store(fault) => fault.into(),
+    }
+}
+
+pub(super) fn issue(fault: IssueError) -> Refused {
+    match fault {
+        IssueError::Refused { refusal, recorded } => refused(refusal, recorded),
+        IssueError::Signer(fault) => signer(fault).into(),
+        IssueError::Draft(_) => {
+            let denied = "the credential cannot be made in this form any more";
+            let answer = OauthAnswer::from(OauthError::of(ErrorCode::CredentialRequestDenied, denied));
+            Refused::Oauth(Box::new(answer))
+        }
+        IssueError::Store(fault) => fault.into(),
+    }
+}
+
+/// `recorded` says that the event of this refusal stands already, so that the gate counts no second one.
+pub(super) fn refused(refusal: IssueRefusal, recorded: bool) -> Refused {
+    let answer = OauthAnswer::from(OauthError::from(refusal));
+    Refused::Oauth(Box::new(if recorded { answer.recorded() } else { answer }))
+}

@@ -1,0 +1,211 @@
+//! The wallet's doors (OpenID4VCI 1.0) and the public documents of an issuer.
+
+use super::refusal::{self, Refused};
+use super::wire::Aggregation;
+use crate::Issuer;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use edge::problem::pages;
+use edge::{Answer, Call, Door, Doors, Form, Problem, Raw, Who};
+use openid::oauth::{AuthorizationServerMetadata, TokenResponse};
+use openid::vci::request::{CREDENTIAL_REQUEST_BYTES_MAX, bearer};
+use openid::vci::{CredentialOffer, CredentialResponse, IssuerMetadata, NonceResponse};
+
+/// Bytes of a token request: a code and a client id.
+const TOKEN_BYTES_MAX: usize = 16 << 10;
+/// The nonce door takes nothing.
+const NONCE_BYTES_MAX: usize = 1 << 10;
+/// Status lists that one aggregation names; a tenant with more has a hundred million copies.
+const LISTS_NAMED_MAX: usize = 1_000;
+/// Seconds that a cache may keep a metadata document.
+const METADATA_MAX_AGE: &str = "public, max-age=300";
+
+pub(super) fn doors() -> Doors<Issuer> {
+    issuing().and(documents())
+}
+
+fn issuing() -> Doors<Issuer> {
+    Doors::new()
+        .door(
+            Door::get("/t/{tenant}/vci/offer/{secret}")
+                .operation("fetchCredentialOffer")
+                .summary("The offer object behind a link (OpenID4VCI 1.0, 4.1.3); reading does not spend it")
+                .who(Who::Tenant)
+                .answer_of(200, "application/json", "the offer object")
+                .cors(),
+            offer_object,
+        )
+        .door(
+            Door::post("/t/{tenant}/vci/token")
+                .operation("redeemCode")
+                .summary("Redeems a pre-authorised code, once (OpenID4VCI 1.0, 6)")
+                .who(Who::Tenant)
+                .form::<TokenForm>(TOKEN_BYTES_MAX)
+                .answer_of(200, "application/json", "an access token")
+                .oauth()
+                .cors(),
+            token,
+        )
+        .door(
+            Door::post("/t/{tenant}/vci/nonce")
+                .operation("fetchNonce")
+                .summary("A fresh nonce for key proofs (OpenID4VCI 1.0, 7)")
+                .who(Who::Tenant)
+                .raw("application/x-www-form-urlencoded", NONCE_BYTES_MAX)
+                .answer_of(200, "application/json", "a nonce")
+                .oauth()
+                .cors(),
+            nonce,
+        )
+        .door(
+            Door::post("/t/{tenant}/vci/credential")
+                .operation("fetchCredential")
+                .summary("Issues what the access token allows (OpenID4VCI 1.0, 8)")
+                .who(Who::Tenant)
+                .raw("application/json", CREDENTIAL_REQUEST_BYTES_MAX)
+                .answer_of(200, "application/json", "the credential")
+                .oauth()
+                .cors(),
+            issue,
+        )
+}
+
+fn documents() -> Doors<Issuer> {
+    Doors::new()
+        .door(
+            Door::get("/.well-known/openid-credential-issuer/t/{tenant}")
+                .operation("fetchIssuerMetadata")
+                .summary("Credential issuer metadata (OpenID4VCI 1.0, 12.2)")
+                .who(Who::Tenant)
+                .answer_of(200, "application/json", "the metadata")
+                .cors(),
+            issuer_metadata,
+        )
+        .door(
+            Door::get("/.well-known/oauth-authorization-server/t/{tenant}")
+                .operation("fetchServerMetadata")
+                .summary("Authorization server metadata (RFC 8414)")
+                .who(Who::Tenant)
+                .answer_of(200, "application/json", "the metadata")
+                .cors(),
+            server_metadata,
+        )
+        .door(
+            Door::get("/t/{tenant}/status/{list}")
+                .operation("fetchStatusList")
+                .summary("A signed status list (Token Status List, 8)")
+                .who(Who::Tenant)
+                .answer_of(200, "application/statuslist+jwt", "the list")
+                .cors(),
+            status_list,
+        )
+        .door(
+            Door::get("/t/{tenant}/status")
+                .operation("listPublishedStatusLists")
+                .summary("The URIs of all status lists of an issuer")
+                .who(Who::Tenant)
+                .answer::<Aggregation>(200, "the URIs")
+                .cors(),
+            aggregation,
+        )
+}
+
+/// The form of a token request, for the OpenAPI document.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "the form is read by openid::oauth::Form; this describes it")]
+struct TokenForm {
+    /// `urn:ietf:params:oauth:grant-type:pre-authorized_code`
+    grant_type: String,
+    /// The code of the offer.
+    #[schemars(rename = "pre-authorized_code")]
+    pre_authorized_code: String,
+    /// The wallet's own name, if it has one.
+    client_id: Option<String>,
+}
+
+async fn offer_object(
+    State(issuer): State<Issuer>,
+    call: Call,
+    Path((_, secret)): Path<(String, String)>,
+) -> Result<Answer<CredentialOffer>, Problem> {
+    match issuer.offer_object(&call.ctx, call.tenant_name(), &secret).await {
+        Ok(offer) => Ok(Answer::ok(offer)),
+        Err(crate::offer::OfferError::Store(fault)) => Err(fault.into()),
+        Err(_) => Err(Problem::of(&pages::NOT_FOUND)),
+    }
+}
+
+async fn token(
+    State(issuer): State<Issuer>,
+    call: Call,
+    Form(form): Form,
+) -> Result<Answer<TokenResponse>, Refused> {
+    let granted = issuer.grant(&call.ctx, &form).await.map_err(refusal::grant)?;
+    Ok(Answer::ok(granted))
+}
+
+async fn nonce(State(issuer): State<Issuer>, call: Call) -> Result<Answer<NonceResponse>, Refused> {
+    let nonce = issuer.nonce(&call.ctx).await?;
+    Ok(Answer::ok(nonce))
+}
+
+async fn issue(
+    State(issuer): State<Issuer>,
+    call: Call,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Raw,
+) -> Result<Answer<CredentialResponse>, Refused> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = bearer(authorization, query.as_deref())
+        .map_err(|refusal| refusal::refused(refusal, false))?
+        .to_owned();
+    let issued =
+        issuer.issue(&call.ctx, call.tenant_name(), &token, &body.bytes).await.map_err(refusal::issue)?;
+    Ok(Answer::ok(issued))
+}
+
+async fn issuer_metadata(
+    State(issuer): State<Issuer>,
+    call: Call,
+) -> Result<Answer<IssuerMetadata>, Problem> {
+    let metadata = issuer.issuer_metadata(&call.ctx, call.tenant_name()).await?;
+    Ok(Answer::ok(metadata).header(header::CACHE_CONTROL, METADATA_MAX_AGE))
+}
+
+async fn server_metadata(State(issuer): State<Issuer>, call: Call) -> Answer<AuthorizationServerMetadata> {
+    Answer::ok(issuer.server_metadata(call.tenant_name())).header(header::CACHE_CONTROL, METADATA_MAX_AGE)
+}
+
+/// `Cache-Control: no-cache`: a cache that held the list for its ttl would double the delay of a revocation.
+async fn status_list(
+    State(issuer): State<Issuer>,
+    call: Call,
+    RawQuery(query): RawQuery,
+    Path((_, list)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("time="))) {
+        return Ok(StatusCode::NOT_IMPLEMENTED.into_response());
+    }
+    let number = list.parse().map_err(|_| Problem::of(&pages::NOT_FOUND))?;
+    let signed = issuer.status_list(&call.ctx, call.tenant_name(), number).await.map_err(refusal::list)?;
+    let own: [(HeaderName, &str); 3] = [
+        (header::CONTENT_TYPE, "application/statuslist+jwt"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::ETAG, &signed.etag),
+    ];
+    let known =
+        headers.get(header::IF_NONE_MATCH).is_some_and(|etag| etag.as_bytes() == signed.etag.as_bytes());
+    if known {
+        return Ok((StatusCode::NOT_MODIFIED, own).into_response());
+    }
+    Ok((own, signed.token).into_response())
+}
+
+async fn aggregation(State(issuer): State<Issuer>, call: Call) -> Result<Answer<Aggregation>, Problem> {
+    let rows = issuer.lists(&call.ctx, -1, LISTS_NAMED_MAX).await?;
+    let uri = |row: crate::store::ListRow| issuer.config.list_uri(call.tenant_name(), row.list);
+    Ok(Answer::ok(Aggregation { status_lists: rows.into_iter().map(uri).collect() }))
+}

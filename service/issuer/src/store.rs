@@ -1,0 +1,679 @@
+//! All SQL of the room.
+
+use crypto::secret::Secret;
+use store::{Ctx, Field, Migrations, Row, Stmt, Store, StoreFault};
+use tenancy::After;
+
+/// The room's migrations.
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "issuer",
+    list: &[("0001_credentials.sql", include_str!("migrations/0001_credentials.sql"))],
+};
+
+/// Every statement of the room, so that one test tries each on every engine.
+pub const STATEMENTS: &[&str] = &[
+    PUT_TYPE,
+    TYPE,
+    TYPES,
+    PUT_CREDENTIAL,
+    CREDENTIAL,
+    CREDENTIALS,
+    ISSUED,
+    REVOKE,
+    REVOKE_COPIES,
+    PUT_OFFER,
+    OFFER_BY_ID,
+    OFFER_OF,
+    OFFER_BY_LINK,
+    OFFER_BY_CODE,
+    OFFERS,
+    SPEND_OFFER,
+    CANCEL_OFFER,
+    EXPIRE_OFFER,
+    LATE_OFFERS,
+    PUT_GRANT,
+    GRANT,
+    SPEND_ROUND,
+    END_GRANTS,
+    PUT_COPY,
+    COPIES,
+    COPIES_COUNT,
+    SPEND_NONCE,
+    FORGET_SPENT,
+    FORGET_OFFERS,
+    FORGET_GRANTS,
+    FORGET_DATASETS,
+    PUT_LIST,
+    LIST,
+    LISTS,
+    TOUCH_LIST,
+    SIGN_LIST,
+    CLOSE_LIST,
+    DUE_LISTS,
+    REVOKED_INDICES,
+    PUT_BLOCKS,
+    NEXT_BLOCK,
+    TAKE_BLOCK,
+    BLOCKS_LEFT,
+];
+
+const PUT_TYPE: &str =
+    "INSERT INTO issuer_type (tenant_id, name, format, vct, claims, valid_for_s, version, created_at_ms)
+     VALUES (:tenant, $1, $2, $3, $4, $5, 1, :now) ON CONFLICT DO NOTHING";
+const TYPE: &str = "SELECT name, format, vct, claims, valid_for_s, version, created_at_ms FROM issuer_type
+     WHERE tenant_id = :tenant AND name = $1";
+const TYPES: &str = "SELECT name, format, vct, claims, valid_for_s, version, created_at_ms FROM issuer_type
+     WHERE tenant_id = :tenant AND name > $1 ORDER BY name LIMIT $2";
+const PUT_CREDENTIAL: &str = "INSERT INTO issuer_credential
+     (tenant_id, credential_id, type, status, subject, dataset, valid_for_s, created_at_ms, changed_at_ms)
+     VALUES (:tenant, $1, $2, 'offered', $3, $4, $5, :now, :now)";
+const CREDENTIAL: &str =
+    "SELECT credential_id, type, status, reason, subject, dataset, valid_for_s, expires_at_ms, created_at_ms,
+     changed_at_ms FROM issuer_credential WHERE tenant_id = :tenant AND credential_id = $1";
+const CREDENTIALS: &str =
+    "SELECT credential_id, type, status, reason, subject, dataset, valid_for_s, expires_at_ms, created_at_ms,
+     changed_at_ms FROM issuer_credential
+     WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND credential_id > $2))
+     ORDER BY created_at_ms, credential_id LIMIT $3";
+const ISSUED: &str = "UPDATE issuer_credential SET status = 'valid', expires_at_ms = $2, changed_at_ms = :now
+     WHERE tenant_id = :tenant AND credential_id = $1 AND status IN ('offered', 'valid')";
+const REVOKE: &str =
+    "UPDATE issuer_credential SET status = 'revoked', reason = $2, dataset = NULL, changed_at_ms = :now
+     WHERE tenant_id = :tenant AND credential_id = $1 AND status <> 'revoked'";
+const REVOKE_COPIES: &str =
+    "UPDATE issuer_copy SET status = 'revoked' WHERE tenant_id = :tenant AND credential_id = $1";
+const PUT_OFFER: &str = "INSERT INTO issuer_offer
+     (tenant_id, offer_id, credential_id, link_sha256, code_sha256, links, state, created_at_ms, expires_at_ms)
+     VALUES (:tenant, $1, $2, $3, $4, $5, 'open', :now, $6)";
+const OFFER_BY_ID: &str =
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
+     WHERE tenant_id = :tenant AND offer_id = $1";
+const OFFER_OF: &str =
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
+     WHERE tenant_id = :tenant AND credential_id = $1 ORDER BY created_at_ms DESC LIMIT 1";
+const OFFER_BY_LINK: &str =
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
+     WHERE tenant_id = :tenant AND link_sha256 = $1";
+const OFFER_BY_CODE: &str =
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
+     WHERE tenant_id = :tenant AND code_sha256 = $1";
+const OFFERS: &str =
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
+     WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND offer_id > $2))
+     ORDER BY created_at_ms, offer_id LIMIT $3";
+const SPEND_OFFER: &str = "UPDATE issuer_offer SET state = 'spent'
+     WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND expires_at_ms > :now";
+const CANCEL_OFFER: &str = "UPDATE issuer_offer SET state = 'cancelled' WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open'";
+const EXPIRE_OFFER: &str = "UPDATE issuer_offer SET state = 'expired'
+     WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND expires_at_ms <= :now";
+const LATE_OFFERS: &str =
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
+     WHERE tenant_id = :tenant AND state = 'open' AND expires_at_ms <= :now ORDER BY expires_at_ms LIMIT $1";
+const PUT_GRANT: &str = "INSERT INTO issuer_grant
+     (tenant_id, grant_id, offer_id, credential_id, token_sha256, client_id, rounds_left, created_at_ms, expires_at_ms)
+     VALUES (:tenant, $1, $2, $3, $4, $5, $6, :now, $7)";
+const GRANT: &str =
+    "SELECT grant_id, offer_id, credential_id, client_id, rounds_left, expires_at_ms FROM issuer_grant
+     WHERE tenant_id = :tenant AND token_sha256 = $1";
+const SPEND_ROUND: &str = "UPDATE issuer_grant SET rounds_left = rounds_left - 1
+     WHERE tenant_id = :tenant AND grant_id = $1 AND rounds_left > 0 AND expires_at_ms > :now";
+const END_GRANTS: &str =
+    "UPDATE issuer_grant SET rounds_left = 0 WHERE tenant_id = :tenant AND credential_id = $1";
+const PUT_COPY: &str = "INSERT INTO issuer_copy
+     (tenant_id, credential_id, copy, configuration, list, idx, key_id, status, issued_at_ms, expires_at_ms)
+     SELECT :tenant, $1, COALESCE(MAX(copy), 0) + 1, $2, $3, $4, $5, 'valid', :now, $6 FROM issuer_copy
+     WHERE tenant_id = :tenant AND credential_id = $1";
+const COPIES: &str = "SELECT copy, configuration, list, idx, status, expires_at_ms FROM issuer_copy
+     WHERE tenant_id = :tenant AND credential_id = $1 ORDER BY copy";
+const COPIES_COUNT: &str =
+    "SELECT COUNT(*) FROM issuer_copy WHERE tenant_id = :tenant AND credential_id = $1";
+const SPEND_NONCE: &str = "INSERT INTO issuer_spent (tenant_id, sha256, expires_at_ms) VALUES (:tenant, $1, $2) ON CONFLICT DO NOTHING";
+const FORGET_SPENT: &str = "DELETE FROM issuer_spent WHERE tenant_id = :tenant AND expires_at_ms < :now";
+const FORGET_OFFERS: &str =
+    "DELETE FROM issuer_offer WHERE tenant_id = :tenant AND state <> 'open' AND expires_at_ms < $1";
+const FORGET_GRANTS: &str = "DELETE FROM issuer_grant WHERE tenant_id = :tenant AND expires_at_ms < $1";
+const FORGET_DATASETS: &str = "UPDATE issuer_credential SET dataset = NULL WHERE tenant_id = :tenant AND dataset IS NOT NULL
+     AND NOT EXISTS (SELECT 1 FROM issuer_offer WHERE issuer_offer.tenant_id = :tenant AND state = 'open'
+       AND issuer_offer.credential_id = issuer_credential.credential_id)
+     AND NOT EXISTS (SELECT 1 FROM issuer_grant WHERE issuer_grant.tenant_id = :tenant AND rounds_left > 0
+       AND issuer_grant.expires_at_ms > :now AND issuer_grant.credential_id = issuer_credential.credential_id)";
+const PUT_LIST: &str = "INSERT INTO issuer_status_list
+     (tenant_id, list, entries, state, version, signed_version, signed_at_ms, token, created_at_ms)
+     VALUES (:tenant, $1, $2, 'open', 1, 0, 0, '', :now) ON CONFLICT DO NOTHING";
+const LIST: &str =
+    "SELECT list, entries, state, version, signed_version, signed_at_ms, token FROM issuer_status_list
+     WHERE tenant_id = :tenant AND list = $1";
+const LISTS: &str =
+    "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
+     WHERE tenant_id = :tenant AND list > $1 ORDER BY list LIMIT $2";
+const TOUCH_LIST: &str =
+    "UPDATE issuer_status_list SET version = version + 1 WHERE tenant_id = :tenant AND list IN
+     (SELECT list FROM issuer_copy WHERE tenant_id = :tenant AND credential_id = $1)";
+const SIGN_LIST: &str = "UPDATE issuer_status_list SET token = $3, signed_version = $2, signed_at_ms = :now
+     WHERE tenant_id = :tenant AND list = $1 AND signed_version <= $2";
+const CLOSE_LIST: &str =
+    "UPDATE issuer_status_list SET state = 'full' WHERE tenant_id = :tenant AND list = $1";
+const DUE_LISTS: &str =
+    "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
+     WHERE tenant_id = :tenant AND (version > signed_version OR signed_at_ms < $1) ORDER BY list";
+const REVOKED_INDICES: &str =
+    "SELECT idx FROM issuer_copy WHERE tenant_id = :tenant AND list = $1 AND status = 'revoked'
+     AND idx > $2 ORDER BY idx LIMIT $3";
+const PUT_BLOCKS: &str = "INSERT INTO issuer_status_block (tenant_id, list, block, indices) VALUES
+     (:tenant, $1, $2, $3), (:tenant, $1, $4, $5), (:tenant, $1, $6, $7), (:tenant, $1, $8, $9),
+     (:tenant, $1, $10, $11), (:tenant, $1, $12, $13), (:tenant, $1, $14, $15), (:tenant, $1, $16, $17),
+     (:tenant, $1, $18, $19), (:tenant, $1, $20, $21), (:tenant, $1, $22, $23), (:tenant, $1, $24, $25),
+     (:tenant, $1, $26, $27), (:tenant, $1, $28, $29), (:tenant, $1, $30, $31), (:tenant, $1, $32, $33)";
+const NEXT_BLOCK: &str = "SELECT list, block, indices FROM issuer_status_block WHERE tenant_id = :tenant
+     ORDER BY list, block LIMIT 1";
+const TAKE_BLOCK: &str =
+    "DELETE FROM issuer_status_block WHERE tenant_id = :tenant AND list = $1 AND block = $2";
+const BLOCKS_LEFT: &str = "SELECT COUNT(*) FROM issuer_status_block WHERE tenant_id = :tenant";
+
+/// Blocks that one statement of [`put_blocks`] writes.
+pub(crate) const BLOCKS_A_STATEMENT: usize = 16;
+
+/// A credential type as it is stored.
+pub(crate) struct TypeRow {
+    pub(crate) name: String,
+    pub(crate) format: String,
+    pub(crate) vct: String,
+    pub(crate) claims: String,
+    pub(crate) valid_for_s: i64,
+    pub(crate) version: i64,
+    pub(crate) created_at_ms: i64,
+}
+
+/// A credential, its dataset still sealed.
+pub(crate) struct CredentialRow {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+    subject: Option<Vec<u8>>,
+    dataset: Option<Vec<u8>>,
+    pub(crate) valid_for_s: i64,
+    pub(crate) expires_at_ms: Option<i64>,
+    pub(crate) created_at_ms: i64,
+    pub(crate) changed_at_ms: i64,
+}
+
+/// An offer, its links still sealed.
+pub(crate) struct OfferRow {
+    pub(crate) id: String,
+    pub(crate) credential_id: String,
+    links: Vec<u8>,
+    pub(crate) state: String,
+    pub(crate) created_at_ms: i64,
+    pub(crate) expires_at_ms: i64,
+}
+
+/// A grant behind an access token.
+pub(crate) struct GrantRow {
+    pub(crate) id: String,
+    pub(crate) offer_id: String,
+    pub(crate) credential_id: String,
+    pub(crate) client_id: Option<String>,
+    pub(crate) rounds_left: i64,
+    pub(crate) expires_at_ms: i64,
+}
+
+/// One copy.
+pub(crate) struct CopyRow {
+    pub(crate) copy: i64,
+    pub(crate) configuration: String,
+    pub(crate) list: i64,
+    pub(crate) idx: i64,
+    pub(crate) status: String,
+    pub(crate) expires_at_ms: i64,
+}
+
+/// A status list.
+pub(crate) struct ListRow {
+    pub(crate) list: i64,
+    pub(crate) entries: i64,
+    pub(crate) state: String,
+    pub(crate) version: i64,
+    pub(crate) signed_version: i64,
+    pub(crate) signed_at_ms: i64,
+    pub(crate) token: String,
+}
+
+pub(crate) fn put_type(row: &TypeRow) -> Stmt {
+    Stmt::new(PUT_TYPE)
+        .text(&row.name)
+        .text(&row.format)
+        .text(&row.vct)
+        .text(&row.claims)
+        .int(row.valid_for_s)
+}
+
+pub(crate) async fn kind(store: &Store, ctx: &Ctx, name: &str) -> Result<Option<TypeRow>, StoreFault> {
+    store.read(ctx).one(Stmt::new(TYPE).text(name)).await?.map(|row| type_row(&row)).transpose()
+}
+
+pub(crate) async fn kinds(
+    store: &Store,
+    ctx: &Ctx,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<TypeRow>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(TYPES).text(after).int(limit as i64), limit).await?;
+    rows.iter().map(type_row).collect()
+}
+
+/// What is sealed into a credential's row.
+pub(crate) struct Sealed {
+    pub(crate) subject: Option<Vec<u8>>,
+    pub(crate) dataset: Vec<u8>,
+}
+
+pub(crate) async fn seal_credential(
+    store: &Store,
+    ctx: &Ctx,
+    id: &str,
+    subject: Option<&str>,
+    dataset: &[u8],
+) -> Result<Sealed, StoreFault> {
+    let subject = match subject {
+        Some(text) => Some(store.sealed(ctx, subject_field(id), text.as_bytes()).await?),
+        None => None,
+    };
+    Ok(Sealed { subject, dataset: store.sealed(ctx, dataset_field(id), dataset).await? })
+}
+
+pub(crate) fn put_credential(id: &str, kind: &str, sealed: Sealed, valid_for_s: i64) -> Stmt {
+    Stmt::new(PUT_CREDENTIAL)
+        .text(id)
+        .text(kind)
+        .opt_blob(sealed.subject)
+        .blob(sealed.dataset)
+        .int(valid_for_s)
+}
+
+pub(crate) async fn credential(
+    store: &Store,
+    ctx: &Ctx,
+    id: &str,
+) -> Result<Option<CredentialRow>, StoreFault> {
+    store.read(ctx).one(Stmt::new(CREDENTIAL).text(id)).await?.map(|row| credential_row(&row)).transpose()
+}
+
+pub(crate) async fn credentials(
+    store: &Store,
+    ctx: &Ctx,
+    after: &After,
+    limit: usize,
+) -> Result<Vec<CredentialRow>, StoreFault> {
+    let stmt = Stmt::new(CREDENTIALS).int(after.at_ms).text(&after.id).int(limit as i64);
+    store.read(ctx).many(stmt, limit).await?.iter().map(credential_row).collect()
+}
+
+pub(crate) async fn dataset(
+    store: &Store,
+    ctx: &Ctx,
+    row: &CredentialRow,
+) -> Result<Option<Secret<Vec<u8>>>, StoreFault> {
+    match &row.dataset {
+        Some(sealed) => store.opened(ctx, dataset_field(&row.id), sealed).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(crate) async fn subject(
+    store: &Store,
+    ctx: &Ctx,
+    row: &CredentialRow,
+) -> Result<Option<String>, StoreFault> {
+    match &row.subject {
+        Some(sealed) => {
+            let opened = store.opened(ctx, subject_field(&row.id), sealed).await?;
+            Ok(Some(String::from_utf8_lossy(opened.expose()).into_owned()))
+        }
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn issued(credential: &str, expires_at_ms: i64) -> Stmt {
+    Stmt::new(ISSUED).text(credential).int(expires_at_ms)
+}
+
+pub(crate) fn revoke(credential: &str, reason: &str) -> Stmt {
+    Stmt::new(REVOKE).text(credential).text(reason)
+}
+
+/// Copies, open grants and lists that a revocation touches.
+pub(crate) fn revoke_copies(credential: &str) -> [Stmt; 3] {
+    [REVOKE_COPIES, END_GRANTS, TOUCH_LIST].map(|sql| Stmt::new(sql).text(credential))
+}
+
+/// An offer as it is made.
+pub(crate) struct NewOffer<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) credential_id: &'a str,
+    pub(crate) link_sha256: [u8; 32],
+    pub(crate) code_sha256: [u8; 32],
+    pub(crate) links: &'a [u8],
+    pub(crate) expires_at_ms: i64,
+}
+
+pub(crate) async fn put_offer(store: &Store, ctx: &Ctx, offer: &NewOffer<'_>) -> Result<Stmt, StoreFault> {
+    let links = store.sealed(ctx, links_field(offer.id), offer.links).await?;
+    Ok(Stmt::new(PUT_OFFER)
+        .text(offer.id)
+        .text(offer.credential_id)
+        .blob(offer.link_sha256)
+        .blob(offer.code_sha256)
+        .blob(links)
+        .int(offer.expires_at_ms))
+}
+
+/// How an offer is looked up.
+pub(crate) enum By<'a> {
+    /// `off_…`
+    Id(&'a str),
+    /// `crd_…`
+    Credential(&'a str),
+    /// SHA-256 of its link's secret.
+    Link([u8; 32]),
+    /// SHA-256 of its code.
+    Code([u8; 32]),
+}
+
+pub(crate) async fn offer(store: &Store, ctx: &Ctx, by: By<'_>) -> Result<Option<OfferRow>, StoreFault> {
+    let stmt = match by {
+        By::Id(id) => Stmt::new(OFFER_BY_ID).text(id),
+        By::Credential(id) => Stmt::new(OFFER_OF).text(id),
+        By::Link(sha256) => Stmt::new(OFFER_BY_LINK).blob(sha256),
+        By::Code(sha256) => Stmt::new(OFFER_BY_CODE).blob(sha256),
+    };
+    store.read(ctx).one(stmt).await?.map(|row| offer_row(&row)).transpose()
+}
+
+pub(crate) async fn offers(
+    store: &Store,
+    ctx: &Ctx,
+    after: &After,
+    limit: usize,
+) -> Result<Vec<OfferRow>, StoreFault> {
+    let stmt = Stmt::new(OFFERS).int(after.at_ms).text(&after.id).int(limit as i64);
+    store.read(ctx).many(stmt, limit).await?.iter().map(offer_row).collect()
+}
+
+pub(crate) async fn late_offers(store: &Store, ctx: &Ctx, limit: usize) -> Result<Vec<OfferRow>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(LATE_OFFERS).int(limit as i64), limit).await?;
+    rows.iter().map(offer_row).collect()
+}
+
+pub(crate) async fn links(store: &Store, ctx: &Ctx, row: &OfferRow) -> Result<Secret<Vec<u8>>, StoreFault> {
+    store.opened(ctx, links_field(&row.id), &row.links).await
+}
+
+pub(crate) fn spend_offer(id: &str) -> Stmt {
+    Stmt::new(SPEND_OFFER).text(id)
+}
+
+pub(crate) fn cancel_offer(id: &str) -> Stmt {
+    Stmt::new(CANCEL_OFFER).text(id)
+}
+
+pub(crate) fn expire_offer(id: &str) -> Stmt {
+    Stmt::new(EXPIRE_OFFER).text(id)
+}
+
+pub(crate) fn put_grant(row: &GrantRow, token_sha256: [u8; 32]) -> Stmt {
+    Stmt::new(PUT_GRANT)
+        .text(&row.id)
+        .text(&row.offer_id)
+        .text(&row.credential_id)
+        .blob(token_sha256)
+        .opt_text(row.client_id.as_deref())
+        .int(row.rounds_left)
+        .int(row.expires_at_ms)
+}
+
+pub(crate) async fn grant(
+    store: &Store,
+    ctx: &Ctx,
+    token_sha256: [u8; 32],
+) -> Result<Option<GrantRow>, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(GRANT).blob(token_sha256)).await?;
+    row.map(|row| {
+        Ok(GrantRow {
+            id: row.text(0)?,
+            offer_id: row.text(1)?,
+            credential_id: row.text(2)?,
+            client_id: row.opt_text(3)?,
+            rounds_left: row.int(4)?,
+            expires_at_ms: row.int(5)?,
+        })
+    })
+    .transpose()
+}
+
+pub(crate) fn spend_round(grant: &str) -> Stmt {
+    Stmt::new(SPEND_ROUND).text(grant)
+}
+
+pub(crate) fn spend_nonce(sha256: [u8; 32], expires_at_ms: i64) -> Stmt {
+    Stmt::new(SPEND_NONCE).blob(sha256).int(expires_at_ms)
+}
+
+/// A copy as it is written.
+pub(crate) struct NewCopy<'a> {
+    pub(crate) credential_id: &'a str,
+    pub(crate) configuration: &'a str,
+    pub(crate) list: i64,
+    pub(crate) idx: i64,
+    pub(crate) key_id: &'a str,
+    pub(crate) expires_at_ms: i64,
+}
+
+pub(crate) fn put_copy(copy: &NewCopy<'_>) -> Stmt {
+    Stmt::new(PUT_COPY)
+        .text(copy.credential_id)
+        .text(copy.configuration)
+        .int(copy.list)
+        .int(copy.idx)
+        .text(copy.key_id)
+        .int(copy.expires_at_ms)
+}
+
+pub(crate) async fn copies(store: &Store, ctx: &Ctx, credential: &str) -> Result<Vec<CopyRow>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(COPIES).text(credential), COPIES_MAX).await?;
+    let copy = |row: &Row| {
+        Ok(CopyRow {
+            copy: row.int(0)?,
+            configuration: row.text(1)?,
+            list: row.int(2)?,
+            idx: row.int(3)?,
+            status: row.text(4)?,
+            expires_at_ms: row.int(5)?,
+        })
+    };
+    rows.iter().map(copy).collect()
+}
+
+/// Copies that one answer lists: three requests of ten copies.
+const COPIES_MAX: usize = 100;
+
+pub(crate) async fn copies_count(store: &Store, ctx: &Ctx, credential: &str) -> Result<u64, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(COPIES_COUNT).text(credential)).await?;
+    Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0).unsigned_abs())
+}
+
+pub(crate) fn put_list(list: i64, entries: u32) -> Stmt {
+    Stmt::new(PUT_LIST).int(list).int(i64::from(entries))
+}
+
+/// Exactly [`BLOCKS_A_STATEMENT`] blocks of one list, the first numbered `first`.
+pub(crate) fn put_blocks(list: i64, first: usize, sealed: Vec<Vec<u8>>) -> Stmt {
+    let mut stmt = Stmt::new(PUT_BLOCKS).int(list);
+    for (nth, indices) in sealed.into_iter().enumerate() {
+        stmt = stmt.int((first + nth) as i64).blob(indices);
+    }
+    stmt
+}
+
+pub(crate) async fn seal_block(
+    store: &Store,
+    ctx: &Ctx,
+    list: i64,
+    block: usize,
+    plain: &[u8],
+) -> Result<Vec<u8>, StoreFault> {
+    store.sealed(ctx, block_field(&block_row(list, block as i64)), plain).await
+}
+
+/// The next block that nobody has taken, with the statement that takes it.
+pub(crate) struct FoundBlock {
+    pub(crate) list: i64,
+    pub(crate) indices: Secret<Vec<u8>>,
+    pub(crate) take: Stmt,
+}
+
+pub(crate) async fn next_block(store: &Store, ctx: &Ctx) -> Result<Option<FoundBlock>, StoreFault> {
+    let Some(row) = store.read(ctx).one(Stmt::new(NEXT_BLOCK)).await? else { return Ok(None) };
+    let (list, block) = (row.int(0)?, row.int(1)?);
+    let indices = store.opened(ctx, block_field(&block_row(list, block)), &row.blob(2)?).await?;
+    Ok(Some(FoundBlock { list, indices, take: Stmt::new(TAKE_BLOCK).int(list).int(block) }))
+}
+
+pub(crate) async fn blocks_left(store: &Store, ctx: &Ctx) -> Result<u64, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(BLOCKS_LEFT)).await?;
+    Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0).unsigned_abs())
+}
+
+pub(crate) fn close_list(list: i64) -> Stmt {
+    Stmt::new(CLOSE_LIST).int(list)
+}
+
+pub(crate) async fn list(store: &Store, ctx: &Ctx, number: i64) -> Result<Option<ListRow>, StoreFault> {
+    store.read(ctx).one(Stmt::new(LIST).int(number)).await?.map(|row| list_row(&row)).transpose()
+}
+
+pub(crate) async fn lists(
+    store: &Store,
+    ctx: &Ctx,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<ListRow>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(LISTS).int(after).int(limit as i64), limit).await?;
+    rows.iter().map(list_row).collect()
+}
+
+/// Lists that changed since they were signed, or were signed before `signed_before_ms`.
+pub(crate) async fn due_lists(
+    store: &Store,
+    ctx: &Ctx,
+    signed_before_ms: i64,
+) -> Result<Vec<ListRow>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(DUE_LISTS).int(signed_before_ms), LISTS_MAX).await?;
+    rows.iter().map(list_row).collect()
+}
+
+/// Lists of one tenant that a tick looks at; a list holds 131,072 copies.
+const LISTS_MAX: usize = 1_000;
+
+pub(crate) fn sign_list(list: i64, version: i64, token: &str) -> Stmt {
+    Stmt::new(SIGN_LIST).int(list).int(version).text(token)
+}
+
+/// Every revoked index of a list, read in pages.
+pub(crate) async fn revoked(store: &Store, ctx: &Ctx, list: i64) -> Result<Vec<u64>, StoreFault> {
+    let (mut found, mut last) = (Vec::new(), -1);
+    loop {
+        let stmt = Stmt::new(REVOKED_INDICES).int(list).int(last).int(REVOKED_PAGE as i64);
+        let rows = store.read(ctx).many(stmt, REVOKED_PAGE).await?;
+        for row in &rows {
+            last = row.int(0)?;
+            found.push(last.unsigned_abs());
+        }
+        if rows.len() < REVOKED_PAGE {
+            return Ok(found);
+        }
+    }
+}
+
+/// Indices read at once.
+const REVOKED_PAGE: usize = 8_192;
+
+/// What is past its time: spent nonces at once, offers and grants a day later, datasets that nobody can fetch.
+pub(crate) fn forget(day_ago_ms: i64) -> Vec<Stmt> {
+    vec![
+        Stmt::new(FORGET_SPENT),
+        Stmt::new(FORGET_OFFERS).int(day_ago_ms),
+        Stmt::new(FORGET_GRANTS).int(day_ago_ms),
+        Stmt::new(FORGET_DATASETS),
+    ]
+}
+
+fn type_row(row: &Row) -> Result<TypeRow, StoreFault> {
+    Ok(TypeRow {
+        name: row.text(0)?,
+        format: row.text(1)?,
+        vct: row.text(2)?,
+        claims: row.text(3)?,
+        valid_for_s: row.int(4)?,
+        version: row.int(5)?,
+        created_at_ms: row.int(6)?,
+    })
+}
+
+fn credential_row(row: &Row) -> Result<CredentialRow, StoreFault> {
+    Ok(CredentialRow {
+        id: row.text(0)?,
+        kind: row.text(1)?,
+        status: row.text(2)?,
+        reason: row.opt_text(3)?,
+        subject: row.opt_blob(4)?,
+        dataset: row.opt_blob(5)?,
+        valid_for_s: row.int(6)?,
+        expires_at_ms: row.opt_int(7)?,
+        created_at_ms: row.int(8)?,
+        changed_at_ms: row.int(9)?,
+    })
+}
+
+fn offer_row(row: &Row) -> Result<OfferRow, StoreFault> {
+    Ok(OfferRow {
+        id: row.text(0)?,
+        credential_id: row.text(1)?,
+        links: row.blob(2)?,
+        state: row.text(3)?,
+        created_at_ms: row.int(4)?,
+        expires_at_ms: row.int(5)?,
+    })
+}
+
+fn list_row(row: &Row) -> Result<ListRow, StoreFault> {
+    Ok(ListRow {
+        list: row.int(0)?,
+        entries: row.int(1)?,
+        state: row.text(2)?,
+        version: row.int(3)?,
+        signed_version: row.int(4)?,
+        signed_at_ms: row.int(5)?,
+        token: row.text(6)?,
+    })
+}
+
+fn subject_field(row: &str) -> Field<'_> {
+    Field { table: "issuer_credential", column: "subject", row }
+}
+
+fn dataset_field(row: &str) -> Field<'_> {
+    Field { table: "issuer_credential", column: "dataset", row }
+}
+
+fn links_field(row: &str) -> Field<'_> {
+    Field { table: "issuer_offer", column: "links", row }
+}
+
+fn block_row(list: i64, block: i64) -> String {
+    format!("{list}/{block}")
+}
+
+fn block_field(row: &str) -> Field<'_> {
+    Field { table: "issuer_status_block", column: "indices", row }
+}
