@@ -7,6 +7,7 @@
 //! text, so that no claim value, salt, nonce or token can get in.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -184,7 +185,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PresentationName {
     /// The `id` of the credential query, our own text.
-    pub query: String,
+    pub query: Arc<str>,
     /// The place in the answer's array for that id, from 0.
     pub index: usize,
 }
@@ -197,9 +198,20 @@ impl fmt::Display for PresentationName {
 
 /// What a check saw, for the operator who must understand a refusal.
 ///
-/// Built only from words of this program, numbers, times, digests, certificates and paths of our own query.
+/// Built only from words of this program, numbers, times, certificates and paths of our own query.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Detail(Map<String, Value>);
+pub struct Detail(Vec<(&'static str, Fact)>);
+
+/// Kept as it is and written out only when a report is shown, since most never are.
+#[derive(Clone, Debug, PartialEq)]
+enum Fact {
+    Word(&'static str),
+    Number(u64),
+    Time(Timestamp),
+    Paths(Vec<ClaimsPath>),
+    Certificate(Box<CertificateFacts>),
+    Chain(Arc<[CertificateFacts]>),
+}
 
 impl Detail {
     /// Nothing to add.
@@ -210,7 +222,7 @@ impl Detail {
     /// A closed word of this program under `key`.
     #[must_use]
     pub fn word(self, key: &'static str, word: &'static str) -> Self {
-        self.with(key, word)
+        self.with(key, Fact::Word(word))
     }
 
     /// The one word that says why: `reason`.
@@ -222,41 +234,60 @@ impl Detail {
     /// A count, size, bound or index.
     #[must_use]
     pub fn number(self, key: &'static str, number: u64) -> Self {
-        self.with(key, number)
+        self.with(key, Fact::Number(number))
     }
 
     /// A time, RFC 3339.
     #[must_use]
     pub fn time(self, key: &'static str, time: Timestamp) -> Self {
-        self.with(key, time.to_string())
+        self.with(key, Fact::Time(time))
     }
 
     /// Paths of our own query.
     #[must_use]
     pub fn paths<'a>(self, key: &'static str, paths: impl IntoIterator<Item = &'a ClaimsPath>) -> Self {
-        self.with(key, paths.into_iter().map(ClaimsPath::to_value).collect::<Vec<_>>())
+        self.with(key, Fact::Paths(paths.into_iter().cloned().collect()))
     }
 
     /// The certificate at fault.
     #[must_use]
     pub fn certificate(self, key: &'static str, certificate: &CertificateFacts) -> Self {
-        self.with(key, certificate.to_value())
+        self.with(key, Fact::Certificate(Box::new(certificate.clone())))
     }
 
     /// The certificates of `x5c`, signer first.
     #[must_use]
-    pub fn chain(self, certificates: &[CertificateFacts]) -> Self {
-        self.with("chain", certificates.iter().map(CertificateFacts::to_value).collect::<Vec<_>>())
+    pub fn chain(self, certificates: &Arc<[CertificateFacts]>) -> Self {
+        self.with("chain", Fact::Chain(Arc::clone(certificates)))
     }
 
     /// One fact by its key, as it stands in the report.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.0.iter().find(|(known, _)| *known == key).map(|(_, fact)| fact.to_value())
     }
 
-    fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.0.insert(key.to_owned(), value.into());
+    /// As it stands in the report.
+    pub fn to_value(&self) -> Value {
+        let facts = self.0.iter().map(|(key, fact)| ((*key).to_owned(), fact.to_value()));
+        Value::Object(facts.collect())
+    }
+
+    fn with(mut self, key: &'static str, fact: Fact) -> Self {
+        self.0.push((key, fact));
         self
+    }
+}
+
+impl Fact {
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Word(word) => (*word).into(),
+            Self::Number(number) => (*number).into(),
+            Self::Time(time) => time.to_string().into(),
+            Self::Paths(paths) => paths.iter().map(ClaimsPath::to_value).collect(),
+            Self::Certificate(certificate) => certificate.to_value(),
+            Self::Chain(chain) => chain.iter().map(CertificateFacts::to_value).collect(),
+        }
     }
 }
 
@@ -321,7 +352,7 @@ impl CheckResult {
             line.insert("code".into(), code.into());
         }
         line.insert("title".into(), self.check.title().into());
-        line.insert("detail".into(), Value::Object(self.detail.0.clone()));
+        line.insert("detail".into(), self.detail.to_value());
         Value::Object(line)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Steps in one path: deeper than any credential we read (depth 16 less the payload's own level and slack).
 pub const STEPS_MAX: usize = 12;
@@ -74,8 +74,19 @@ impl ClaimsPath {
     /// Empty when the path selects nothing, or when a step meets a value of the wrong kind, for which the standard
     /// says "abort": to the asker both mean that the claim is not there.
     pub fn select<'a>(&self, root: &'a Value) -> Vec<&'a Value> {
-        let mut selected = vec![root];
-        for step in &self.0 {
+        Self::descend(vec![root], &self.0)
+    }
+
+    /// As [`Self::select`], from the members of the root.
+    pub fn select_in<'a>(&self, members: &'a Map<String, Value>) -> Vec<&'a Value> {
+        match self.0.split_first() {
+            Some((Step::Name(name), below)) => Self::descend(members.get(name).into_iter().collect(), below),
+            _ => Vec::new(),
+        }
+    }
+
+    fn descend<'a>(mut selected: Vec<&'a Value>, steps: &[Step]) -> Vec<&'a Value> {
+        for step in steps {
             let mut next = Vec::with_capacity(selected.len());
             for value in selected {
                 match (step, value) {

@@ -96,9 +96,9 @@ impl CredentialType {
     pub fn parse(vct: &str, claims: &Value) -> Result<Self, Vec<PointerError>> {
         let mut faults = Vec::new();
         if vct.is_empty() || vct.len() > VCT_BYTES_MAX {
-            faults.push(Pointer::root().member("vct").error(format!("a vct has 1 to {VCT_BYTES_MAX} bytes")));
+            faults.push(Pointer::Root.member("vct").error(format!("a vct has 1 to {VCT_BYTES_MAX} bytes")));
         }
-        let at = Pointer::root().member("claims");
+        let at = Pointer::Root.member("claims");
         let Some(list) = claims.as_array().filter(|list| list.len() <= RULES_MAX) else {
             faults.push(at.error(format!("claims is an array of at most {RULES_MAX} rules")));
             return Err(faults);
@@ -148,16 +148,15 @@ impl CredentialType {
     ) -> Result<AcceptedClaims<'a>, Vec<PointerError>> {
         let mut walk = Walk { rules: &self.rules, faults: Vec::new() };
         for (name, value) in claims {
-            let at = Pointer::root().member(name);
+            let at = Pointer::Root.member(name);
             if is_reserved(name) {
                 walk.fault(&at, "the issuer sets this claim itself");
             } else {
                 walk.value(value, self.tree.names.get(name), &at, 1);
             }
         }
-        // select() wants the root as a value; a dataset is small and this is no hot path: once per offer.
-        let root = Value::Object(claims.clone());
-        for rule in self.rules.iter().filter(|rule| rule.mandatory && rule.path.select(&root).is_empty()) {
+        for rule in self.rules.iter().filter(|rule| rule.mandatory && rule.path.select_in(claims).is_empty())
+        {
             walk.faults.push(missing(&rule.path));
         }
         walk.faults.truncate(FAULTS_MAX);
@@ -170,7 +169,7 @@ impl CredentialType {
 }
 
 impl ClaimRule {
-    fn parse(value: &Value, at: &Pointer) -> Result<Self, PointerError> {
+    fn parse(value: &Value, at: &Pointer<'_>) -> Result<Self, PointerError> {
         let members = value.as_object().ok_or_else(|| at.error("a rule is an object"))?;
         for name in members.keys() {
             if !["path", "type", "mandatory", "sd", "display"].contains(&name.as_str()) {
@@ -286,7 +285,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn value(&mut self, value: &Value, node: Option<&RuleTree>, at: &Pointer, depth: usize) {
+    fn value(&mut self, value: &Value, node: Option<&RuleTree>, at: &Pointer<'_>, depth: usize) {
         let Some(node) = node else { return self.fault(at, "the credential type has no such claim") };
         if self.faults.len() >= FAULTS_MAX {
             return;
@@ -321,7 +320,7 @@ impl Walk<'_> {
     }
 
     /// A value under a rule that says nothing of its parts: only the names and the depth are ours to check.
-    fn whole(&mut self, value: &Value, at: &Pointer, depth: usize) {
+    fn whole(&mut self, value: &Value, at: &Pointer<'_>, depth: usize) {
         if depth > CLAIMS_DEPTH_MAX {
             return self.fault(at, &format!("claims go at most {CLAIMS_DEPTH_MAX} levels deep"));
         }
@@ -344,7 +343,7 @@ impl Walk<'_> {
         }
     }
 
-    fn fault(&mut self, at: &Pointer, detail: &str) {
+    fn fault(&mut self, at: &Pointer<'_>, detail: &str) {
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(at.error(detail));
         }
@@ -372,17 +371,20 @@ fn check_rule_path(path: &ClaimsPath) -> Result<(), &'static str> {
 }
 
 fn missing(path: &ClaimsPath) -> PointerError {
-    let at = path.steps().iter().fold(Pointer::root(), |at, step| match step {
-        Step::Name(name) => at.member(name),
-        Step::Index(_) | Step::All => at.member("-"),
-    });
-    at.error("the credential type makes this claim mandatory")
+    fn at(steps: &[Step], parent: &Pointer<'_>) -> PointerError {
+        match steps.split_first() {
+            Some((Step::Name(name), below)) => at(below, &parent.member(name)),
+            Some((Step::Index(_) | Step::All, below)) => at(below, &parent.member("-")),
+            None => parent.error("the credential type makes this claim mandatory"),
+        }
+    }
+    at(path.steps(), &Pointer::Root)
 }
 
 fn word<T>(
     members: &Map<String, Value>,
     name: &str,
-    at: &Pointer,
+    at: &Pointer<'_>,
     parse: fn(&str) -> Option<T>,
 ) -> Result<Option<T>, PointerError> {
     let Some(value) = members.get(name) else { return Ok(None) };

@@ -28,27 +28,36 @@ impl fmt::Display for PointerError {
     }
 }
 
-/// A place in a JSON value, grown on the way down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pointer(String);
+/// A place in a JSON value, one step below another; it costs nothing until it becomes part of a fault.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pointer<'a> {
+    Root,
+    Member(&'a Pointer<'a>, &'a str),
+    Index(&'a Pointer<'a>, usize),
+}
 
-impl Pointer {
-    pub(crate) fn root() -> Self {
-        Self::default()
+impl Pointer<'_> {
+    pub(crate) fn member<'b>(&'b self, name: &'b str) -> Pointer<'b> {
+        Pointer::Member(self, name)
     }
 
-    /// One member further down; `~` and `/` are escaped (RFC 6901, section 3).
-    pub(crate) fn member(&self, name: &str) -> Self {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        Self(format!("{}/{escaped}", self.0))
-    }
-
-    pub(crate) fn index(&self, index: usize) -> Self {
-        Self(format!("{}/{index}", self.0))
+    pub(crate) fn index(&self, index: usize) -> Pointer<'_> {
+        Pointer::Index(self, index)
     }
 
     pub(crate) fn error(&self, detail: impl Into<String>) -> PointerError {
-        PointerError { pointer: self.0.clone(), detail: detail.into() }
+        PointerError { pointer: self.to_text(), detail: detail.into() }
+    }
+
+    /// `~` and `/` in names are escaped (RFC 6901, section 3).
+    fn to_text(self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Member(parent, name) => {
+                format!("{}/{}", parent.to_text(), name.replace('~', "~0").replace('/', "~1"))
+            }
+            Self::Index(parent, index) => format!("{}/{index}", parent.to_text()),
+        }
     }
 }
 
@@ -58,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_name_with_slash_and_tilde_is_escaped() {
-        let fault = Pointer::root().member("a/b~c").index(3).error("no");
+        let fault = Pointer::Root.member("a/b~c").index(3).error("no");
         assert_eq!(fault.under("/claims").pointer, "/claims/a~1b~0c/3");
     }
 }

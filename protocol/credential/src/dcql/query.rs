@@ -231,7 +231,7 @@ struct Parser {
 
 impl Parser {
     fn query(&mut self, value: &Value) -> Option<Query> {
-        let root = Pointer::root();
+        let root = Pointer::Root;
         let members = self.object(value, &root, &["credentials", "credential_sets"])?;
         let at = root.member("credentials");
         let list = self.list(members.get("credentials"), &at, ITEMS_MAX)?;
@@ -256,7 +256,7 @@ impl Parser {
         Some(Query { credentials, credential_sets: sets })
     }
 
-    fn credential(&mut self, value: &Value, at: &Pointer) -> Option<CredentialQuery> {
+    fn credential(&mut self, value: &Value, at: &Pointer<'_>) -> Option<CredentialQuery> {
         const KNOWN: [&str; 8] = [
             "id",
             "format",
@@ -295,7 +295,7 @@ impl Parser {
         })
     }
 
-    fn format(&mut self, value: Option<&Value>, at: &Pointer) -> Option<Format> {
+    fn format(&mut self, value: Option<&Value>, at: &Pointer<'_>) -> Option<Format> {
         let name = self.text(value, at, ID_BYTES_MAX)?;
         match Format::of(name) {
             Format::Other(_) if self.reader == Reader::Own => {
@@ -305,7 +305,7 @@ impl Parser {
         }
     }
 
-    fn meta(&mut self, value: Option<&Value>, at: &Pointer, format: &Format) -> Option<Meta> {
+    fn meta(&mut self, value: Option<&Value>, at: &Pointer<'_>, format: &Format) -> Option<Meta> {
         let (name, known): (&str, &[&str]) = match format {
             Format::SdJwtVc => ("vct_values", &["vct_values"]),
             Format::Mdoc => ("doctype_value", &["doctype_value"]),
@@ -333,7 +333,7 @@ impl Parser {
         }
     }
 
-    fn authorities(&mut self, value: Option<&Value>, at: &Pointer) -> Option<Vec<TrustedAuthority>> {
+    fn authorities(&mut self, value: Option<&Value>, at: &Pointer<'_>) -> Option<Vec<TrustedAuthority>> {
         if value.is_none() {
             return Some(Vec::new());
         }
@@ -350,7 +350,7 @@ impl Parser {
     fn claims(
         &mut self,
         value: Option<&Value>,
-        at: &Pointer,
+        at: &Pointer<'_>,
         format: Option<&Format>,
     ) -> Option<Vec<ClaimsQuery>> {
         let list = self.list(value, at, CLAIMS_MAX)?;
@@ -376,7 +376,7 @@ impl Parser {
         Some(claims)
     }
 
-    fn claim(&mut self, value: &Value, at: &Pointer) -> Option<ClaimsQuery> {
+    fn claim(&mut self, value: &Value, at: &Pointer<'_>) -> Option<ClaimsQuery> {
         let members = self.object(value, at, &["id", "path", "values", "intent_to_retain"])?;
         if self.reader == Reader::Own && members.contains_key("intent_to_retain") {
             return self.fault(&at.member("intent_to_retain"), "this member is not served");
@@ -407,7 +407,7 @@ impl Parser {
     fn claim_sets(
         &mut self,
         value: Option<&Value>,
-        at: &Pointer,
+        at: &Pointer<'_>,
         claims: Option<&[ClaimsQuery]>,
     ) -> Option<Vec<Vec<String>>> {
         if value.is_none() {
@@ -425,7 +425,7 @@ impl Parser {
             .collect()
     }
 
-    fn credential_set(&mut self, value: &Value, at: &Pointer, known: &[&str]) -> Option<CredentialSet> {
+    fn credential_set(&mut self, value: &Value, at: &Pointer<'_>, known: &[&str]) -> Option<CredentialSet> {
         let members = self.object(value, at, &["options", "required"])?;
         let below = at.member("options");
         let list = self.list(members.get("options"), &below, ITEMS_MAX)?;
@@ -438,7 +438,13 @@ impl Parser {
     }
 
     /// A non-empty list of ids, each one of `known`.
-    fn known_ids(&mut self, value: &Value, at: &Pointer, known: &[&str], max: usize) -> Option<Vec<String>> {
+    fn known_ids(
+        &mut self,
+        value: &Value,
+        at: &Pointer<'_>,
+        known: &[&str],
+        max: usize,
+    ) -> Option<Vec<String>> {
         let list = self.list(Some(value), at, max)?;
         let mut ids = Vec::with_capacity(list.len());
         for (nth, id) in list.iter().enumerate() {
@@ -453,7 +459,7 @@ impl Parser {
     fn object<'v>(
         &mut self,
         value: &'v Value,
-        at: &Pointer,
+        at: &Pointer<'_>,
         known: &[&str],
     ) -> Option<&'v Map<String, Value>> {
         let Some(members) = value.as_object() else { return self.fault(at, "an object belongs here") };
@@ -465,28 +471,28 @@ impl Parser {
         Some(members)
     }
 
-    fn list<'v>(&mut self, value: Option<&'v Value>, at: &Pointer, max: usize) -> Option<&'v Vec<Value>> {
+    fn list<'v>(&mut self, value: Option<&'v Value>, at: &Pointer<'_>, max: usize) -> Option<&'v Vec<Value>> {
         match value.and_then(Value::as_array) {
             Some(list) if (1..=max).contains(&list.len()) => Some(list),
             _ => self.fault(at, &format!("a list of 1 to {max} belongs here")),
         }
     }
 
-    fn texts(&mut self, value: Option<&Value>, at: &Pointer) -> Option<Vec<String>> {
+    fn texts(&mut self, value: Option<&Value>, at: &Pointer<'_>) -> Option<Vec<String>> {
         let list = self.list(value, at, CLAIMS_MAX)?;
         let texts =
             list.iter().enumerate().map(|(nth, it)| self.text(Some(it), &at.index(nth), TEXT_BYTES_MAX));
         texts.map(|text| text.map(str::to_owned)).collect()
     }
 
-    fn text<'v>(&mut self, value: Option<&'v Value>, at: &Pointer, bytes_max: usize) -> Option<&'v str> {
+    fn text<'v>(&mut self, value: Option<&'v Value>, at: &Pointer<'_>, bytes_max: usize) -> Option<&'v str> {
         match value.and_then(Value::as_str) {
             Some(text) if (1..=bytes_max).contains(&text.len()) => Some(text),
             _ => self.fault(at, &format!("text of 1 to {bytes_max} bytes belongs here")),
         }
     }
 
-    fn id(&mut self, value: Option<&Value>, at: &Pointer) -> Option<String> {
+    fn id(&mut self, value: Option<&Value>, at: &Pointer<'_>) -> Option<String> {
         let id = self.text(value, at, ID_BYTES_MAX)?;
         if id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
             Some(id.to_owned())
@@ -495,7 +501,7 @@ impl Parser {
         }
     }
 
-    fn flag(&mut self, members: &Map<String, Value>, name: &str, at: &Pointer, default: bool) -> bool {
+    fn flag(&mut self, members: &Map<String, Value>, name: &str, at: &Pointer<'_>, default: bool) -> bool {
         match members.get(name) {
             None => default,
             Some(Value::Bool(flag)) => *flag,
@@ -507,7 +513,7 @@ impl Parser {
     }
 
     /// Notes a fault; `None` so that a caller can end with it.
-    fn fault<T>(&mut self, at: &Pointer, detail: &str) -> Option<T> {
+    fn fault<T>(&mut self, at: &Pointer<'_>, detail: &str) -> Option<T> {
         self.faults.push(at.error(detail));
         None
     }

@@ -6,7 +6,7 @@ use crate::pointer::{Pointer, PointerError};
 /// The members of our own query that this build would not honour, each with its place, so that a service refuses them
 /// aloud (422) and never ignores one in silence. Empty: the query is served whole.
 pub fn unsupported(query: &Query) -> Vec<PointerError> {
-    let root = Pointer::root();
+    let root = Pointer::Root;
     let mut faults = Vec::new();
     let at = root.member("credentials");
     for (nth, credential) in query.credentials.iter().enumerate() {
@@ -22,7 +22,7 @@ pub fn unsupported(query: &Query) -> Vec<PointerError> {
     faults
 }
 
-fn unsupported_in(credential: &CredentialQuery, at: &Pointer, faults: &mut Vec<PointerError>) {
+fn unsupported_in(credential: &CredentialQuery, at: &Pointer<'_>, faults: &mut Vec<PointerError>) {
     let mut refuse = |member: &str, detail: &str| faults.push(at.member(member).error(detail));
     if credential.format != Format::SdJwtVc {
         refuse("format", "this build verifies dc+sd-jwt");
@@ -41,8 +41,8 @@ fn unsupported_in(credential: &CredentialQuery, at: &Pointer, faults: &mut Vec<P
     }
     for (nth, claim) in credential.claims.iter().flatten().enumerate() {
         if !claim.values.is_empty() {
-            let at = at.member("claims").index(nth).member("values");
-            faults.push(at.error("this build does not evaluate values"));
+            let detail = "this build does not evaluate values";
+            faults.push(at.member("claims").index(nth).member("values").error(detail));
         }
     }
 }

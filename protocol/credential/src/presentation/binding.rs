@@ -72,12 +72,12 @@ fn check_parsed(
     holder: Holder<'_>,
     now: Timestamp,
 ) {
-    let typ = Detail::none().word("expected", KEY_BINDING_TYP);
+    let typ = || Detail::none().word("expected", KEY_BINDING_TYP);
     lines.judge(Check::KeyBindingTyp, binding.has_typ(), "key-binding/wrong-typ", typ);
     match holder {
         Holder::Unknown => lines.skip(Check::KeyBindingKey, "credential-unreadable"),
         Holder::Stated(Ok(Some(key))) => {
-            let alg = Detail::none().word("alg", binding.alg().jws_name());
+            let alg = || Detail::none().word("alg", binding.alg().jws_name());
             lines.judge(Check::KeyBindingKey, binding.is_signed_by(key), "key-binding/bad-signature", alg);
         }
         Holder::Stated(Ok(None)) => {
@@ -88,34 +88,32 @@ fn check_parsed(
         }
     }
     let audience = binding.text("aud") == Some(expected.audience);
-    lines.judge(Check::Audience, audience, "key-binding/wrong-audience", Detail::none());
+    lines.judge(Check::Audience, audience, "key-binding/wrong-audience", Detail::none);
     let nonce =
         binding.text("nonce").is_some_and(|nonce| hash::equal(nonce.as_bytes(), expected.nonce.as_bytes()));
-    lines.judge(Check::Nonce, nonce, "key-binding/wrong-nonce", Detail::none());
+    lines.judge(Check::Nonce, nonce, "key-binding/wrong-nonce", Detail::none);
     check_time(lines, binding, expected.requested_at, now);
     let sd_hash = binding.text("sd_hash").and_then(|text| base64::url_decode(text).ok());
     let same = sd_hash.is_some_and(|claimed| hash::equal(&claimed, &hash::sha256(bound.as_bytes())));
-    lines.judge(Check::SdHash, same, "key-binding/wrong-sd-hash", Detail::none());
+    lines.judge(Check::SdHash, same, "key-binding/wrong-sd-hash", Detail::none);
     // No request of this build carries transaction data, so there is nothing it must have bound.
     lines.skip(Check::TransactionData, "not-asked");
 }
 
 /// Not before the request was made and not after now, give or take honest clocks; its own dates hold too.
 fn check_time(lines: &mut Lines, binding: &KeyBinding, requested_at: Timestamp, now: Timestamp) {
-    let detail = Detail::none().time("requested_at", requested_at).time("now", now);
-    let dates = binding.dates();
-    let Some((dates, issued_at)) = dates.ok().and_then(|dates| Some((dates, dates.issued_at?))) else {
-        return lines.fail(Check::KeyBindingTime, "key-binding/dates-invalid", detail);
-    };
     let skew = SignedDuration::from_secs(CLOCK_SKEW_S);
-    let detail = detail.time("iat", issued_at);
-    if requested_at.duration_since(issued_at) > skew {
-        lines.fail(Check::KeyBindingTime, "key-binding/too-old", detail);
-    } else if issued_at.duration_since(now) > skew {
-        lines.fail(Check::KeyBindingTime, "key-binding/in-future", detail);
-    } else if dates.check(now).is_err() {
-        lines.fail(Check::KeyBindingTime, "key-binding/dates-invalid", detail);
-    } else {
-        lines.pass(Check::KeyBindingTime, Detail::none());
-    }
+    let dates = binding.dates().ok();
+    let issued_at = dates.and_then(|dates| dates.issued_at);
+    let code = match (dates, issued_at) {
+        (Some(_), Some(issued_at)) if requested_at.duration_since(issued_at) > skew => "key-binding/too-old",
+        (Some(_), Some(issued_at)) if issued_at.duration_since(now) > skew => "key-binding/in-future",
+        (Some(dates), Some(_)) if dates.check(now).is_ok() => {
+            return lines.pass(Check::KeyBindingTime, Detail::none());
+        }
+        _ => "key-binding/dates-invalid",
+    };
+    let detail = Detail::none().time("requested_at", requested_at).time("now", now);
+    let detail = issued_at.into_iter().fold(detail, |detail, at| detail.time("iat", at));
+    lines.fail(Check::KeyBindingTime, code, detail);
 }

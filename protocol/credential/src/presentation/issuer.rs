@@ -33,12 +33,9 @@ pub(super) fn check_form(lines: &mut Lines, jwt: &str) -> Option<Signed> {
             return None;
         }
     };
-    lines.judge(
-        Check::Typ,
-        jws.typ() == Some(TYP),
-        "credential/wrong-typ",
-        Detail::none().word("expected", TYP),
-    );
+    lines.judge(Check::Typ, jws.typ() == Some(TYP), "credential/wrong-typ", || {
+        Detail::none().word("expected", TYP)
+    });
     match sd_jwt::read_payload(&jws) {
         Some(payload) => {
             lines.pass(Check::Parses, Detail::none());
@@ -74,11 +71,12 @@ pub(super) fn check_signer(
     lines.pass(Check::X5c, Detail::none().number("certificates", chain.len() as u64));
     check_path(lines, &judged);
     let fits = jws.alg().fits(judged.signer().alg());
-    let detail = Detail::none().word("alg", jws.alg().jws_name()).word("key", judged.signer().alg().as_str());
+    let detail =
+        || Detail::none().word("alg", jws.alg().jws_name()).word("key", judged.signer().alg().as_str());
     lines.judge(Check::AlgFitsKey, fits, "credential/alg-key-mismatch", detail);
     if fits {
         let signed = jws.verify(judged.signer()).is_ok();
-        lines.judge(Check::Signature, signed, "credential/bad-signature", Detail::none());
+        lines.judge(Check::Signature, signed, "credential/bad-signature", Detail::none);
     }
     Some(judged)
 }
@@ -130,7 +128,7 @@ pub(super) fn check_context(
                 lines.pass(Check::Context, Detail::none());
                 Some(anchor.id.clone())
             }
-            None => refuse(lines, Detail::none().word("asked", "type")),
+            None => refuse(lines, Detail::none().word("vouches", "other-types")),
         },
     }
 }
@@ -163,12 +161,12 @@ pub(super) fn check_dates(lines: &mut Lines, dates: &Result<Dates, DateFault>, n
         Ok(dates) => dates.check(now).err(),
         Err(fault) => Some(*fault),
     };
-    let detail = Detail::none().time("now", now);
+    let detail = || Detail::none().time("now", now);
     match fault {
         None => lines.pass(Check::Dates, Detail::none()),
-        Some(DateFault::Expired) => lines.fail(Check::Dates, "credential/expired", detail),
-        Some(DateFault::NotYetValid) => lines.fail(Check::Dates, "credential/not-yet-valid", detail),
-        Some(DateFault::Malformed) => lines.fail(Check::Dates, "credential/dates-invalid", detail),
+        Some(DateFault::Expired) => lines.fail(Check::Dates, "credential/expired", detail()),
+        Some(DateFault::NotYetValid) => lines.fail(Check::Dates, "credential/not-yet-valid", detail()),
+        Some(DateFault::Malformed) => lines.fail(Check::Dates, "credential/dates-invalid", detail()),
     }
 }
 

@@ -128,7 +128,7 @@ fn examine_parts(
         binding::check(lines, parts, expected, binding::Holder::Stated(&registered.holder), now);
     query::check_type(lines, expected.query, &registered, judged.as_deref(), trust);
     query::check_authorities(lines, expected.query, judged.as_deref());
-    let asked = query::check_claims(lines, expected.query, claims.as_ref());
+    let asked = query::check_claims(lines, expected.query, claims);
 
     let anchor_sha256 = judged.as_deref().and_then(|judged| Some(judged.path().ok()?.anchor_sha256));
     let presented = (|| {
@@ -280,8 +280,8 @@ impl Lines {
     }
 
     /// Pass without detail, or fail with it.
-    fn judge(&mut self, check: Check, holds: bool, code: &'static str, detail: Detail) {
-        if holds { self.pass(check, Detail::none()) } else { self.fail(check, code, detail) }
+    fn judge(&mut self, check: Check, holds: bool, code: &'static str, detail: impl FnOnce() -> Detail) {
+        if holds { self.pass(check, Detail::none()) } else { self.fail(check, code, detail()) }
     }
 
     /// A line for every check of `wanted` that has none, so that no report is silent about one.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{Lines, Registered};
 use crate::check::{Check, Detail};
-use crate::claims_path::{ClaimsPath, Step};
-use crate::dcql::{ClaimsMatch, ClaimsQuery, CredentialQuery, Meta, claims_match, wanted_paths};
+use crate::claims_path::Step;
+use crate::dcql::{ClaimsMatch, ClaimsQuery, CredentialQuery, Meta, claims_match};
 use crate::trust::{Context, Judged, Trust};
 
 /// VP-040. An alias (`aka_vcts`) counts only if the issuer's anchor vouches for that type as well: an issuer trusted
@@ -18,12 +18,9 @@ pub(super) fn check_type(
     trust: &Trust<'_>,
 ) {
     let Meta::Vct(wanted) = &query.meta else {
-        return lines.judge(
-            Check::Type,
-            query.meta == Meta::Any,
-            "query/wrong-type",
-            Detail::none().reason("meta"),
-        );
+        return lines.judge(Check::Type, query.meta == Meta::Any, "query/wrong-type", || {
+            Detail::none().reason("meta")
+        });
     };
     let Some(vct) = &registered.vct else {
         return lines.fail(Check::Type, "query/wrong-type", Detail::none().reason("no-vct"));
@@ -32,12 +29,9 @@ pub(super) fn check_type(
         |kind: &str| judged.is_some_and(|it| it.vouches_for(trust.anchors, Context::Issuer, kind).is_some());
     let alias = |kind: &String| registered.aka_vcts.contains(kind) && vouches(kind);
     let holds = wanted.contains(vct) || wanted.iter().any(alias);
-    lines.judge(
-        Check::Type,
-        holds,
-        "query/wrong-type",
-        Detail::none().number("types_asked", wanted.len() as u64),
-    );
+    lines.judge(Check::Type, holds, "query/wrong-type", || {
+        Detail::none().number("types_asked", wanted.len() as u64)
+    });
 }
 
 /// VP-043: `aki` is looked up in the chain; a kind that is not evaluated fails, as it could not have been met.
@@ -52,14 +46,14 @@ pub(super) fn check_authorities(lines: &mut Lines, query: &CredentialQuery, judg
         .iter()
         .filter(|authority| authority.kind == "aki")
         .any(|authority| authority.values.iter().any(|value| ids.contains(value)));
-    lines.judge(Check::TrustedAuthorities, holds, "query/wrong-authority", Detail::none());
+    lines.judge(Check::TrustedAuthorities, holds, "query/wrong-authority", Detail::none);
 }
 
 /// VP-041, VP-042 and VP-044; the claims that were asked for, if they are all there.
 pub(super) fn check_claims(
     lines: &mut Lines,
     query: &CredentialQuery,
-    claims: Option<&Value>,
+    claims: Option<Value>,
 ) -> Option<Map<String, Value>> {
     // Until it is built the extra claims are dropped all the same, without a word.
     lines.skip(Check::OverDisclosure, "not-built");
@@ -68,16 +62,21 @@ pub(super) fn check_claims(
         lines.skip(Check::Values, "disclosures-invalid");
         return None;
     };
-    let paths = |claims: &[&ClaimsQuery]| Detail::none().paths("paths", &wanted_paths(claims));
-    match claims_match(query, claims) {
+    let paths =
+        |claims: &[&ClaimsQuery]| Detail::none().paths("paths", claims.iter().map(|claim| &claim.path));
+    match claims_match(query, &claims) {
         ClaimsMatch::Met(met) => {
-            lines.pass(Check::Claims, paths(&met));
+            lines.pass(Check::Claims, Detail::none());
             if met.iter().any(|claim| !claim.values.is_empty()) {
                 lines.pass(Check::Values, Detail::none());
             } else {
                 lines.skip(Check::Values, "not-asked");
             }
-            Some(only(claims, &wanted_paths(&met)))
+            let paths: Vec<&[Step]> = met.iter().map(|claim| claim.path.steps()).collect();
+            match only(claims, &paths) {
+                Some(Value::Object(members)) => Some(members),
+                _ => Some(Map::new()),
+            }
         }
         ClaimsMatch::Missing(missing) => {
             lines.fail(Check::Claims, "query/claim-missing", paths(&missing));
@@ -92,41 +91,30 @@ pub(super) fn check_claims(
     }
 }
 
-/// `claims` cut down to what `paths` select; everything else is dropped unread.
-fn only(claims: &Value, paths: &[ClaimsPath]) -> Map<String, Value> {
-    match kept(claims, paths, &mut Vec::new()) {
-        Some(Value::Object(members)) => members,
-        _ => Map::new(),
+/// `value` cut down to what `paths`, seen from it, select; everything else is dropped unread.
+fn only(value: Value, paths: &[&[Step]]) -> Option<Value> {
+    if paths.iter().any(|path| path.is_empty()) {
+        return Some(value);
     }
-}
-
-fn kept(value: &Value, paths: &[ClaimsPath], place: &mut Vec<Step>) -> Option<Value> {
-    if paths.iter().any(|path| path.covers(place)) {
-        return Some(value.clone());
-    }
-    if !paths.iter().any(|path| path.goes_below(place)) {
+    let below = |meets: &dyn Fn(&Step) -> bool| -> Vec<&[Step]> {
+        paths.iter().filter(|path| meets(&path[0])).map(|path| &path[1..]).collect()
+    };
+    if paths.is_empty() {
         return None;
     }
     match value {
         Value::Object(members) => {
-            let mut shown = Map::new();
-            for (name, value) in members {
-                place.push(Step::Name(name.clone()));
-                if let Some(value) = kept(value, paths, place) {
-                    shown.insert(name.clone(), value);
-                }
-                place.pop();
-            }
-            Some(Value::Object(shown))
+            let named = |name: &str| below(&|step| matches!(step, Step::Name(wanted) if wanted == name));
+            let kept = members.into_iter().filter_map(|(name, value)| {
+                let paths = named(&name);
+                Some((name, only(value, &paths)?))
+            });
+            Some(Value::Object(kept.collect()))
         }
         Value::Array(elements) => {
-            let mut shown = Vec::new();
-            for (nth, value) in elements.iter().enumerate() {
-                place.push(Step::Index(nth as u64));
-                shown.extend(kept(value, paths, place));
-                place.pop();
-            }
-            Some(Value::Array(shown))
+            let at = |nth: u64| below(&|step| matches!(step, Step::All) || *step == Step::Index(nth));
+            let kept = elements.into_iter().enumerate();
+            Some(kept.filter_map(|(nth, value)| only(value, &at(nth as u64))).collect())
         }
         _ => None,
     }
@@ -137,6 +125,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::claims_path::ClaimsPath;
 
     #[test]
     fn only_what_was_asked_for_is_kept() {
@@ -145,12 +134,14 @@ mod tests {
             "degree": {"type": "BSc", "grade": 1}, "courses": [{"name": "a", "mark": 1}, {"name": "b", "mark": 2}],
         });
         let path = |value: Value| ClaimsPath::parse(&value).unwrap();
-        let paths =
-            [path(json!(["name"])), path(json!(["degree", "type"])), path(json!(["courses", null, "name"]))];
+        let paths = [json!(["name"]), json!(["degree", "type"]), json!(["courses", null, "name"])].map(path);
+        let steps: Vec<&[Step]> = paths.iter().map(ClaimsPath::steps).collect();
         assert_eq!(
-            Value::Object(only(&claims, &paths)),
-            json!({"name": "Ana", "degree": {"type": "BSc"}, "courses": [{"name": "a"}, {"name": "b"}]})
+            only(claims.clone(), &steps),
+            Some(
+                json!({"name": "Ana", "degree": {"type": "BSc"}, "courses": [{"name": "a"}, {"name": "b"}]})
+            )
         );
-        assert_eq!(only(&claims, &[]), Map::new());
+        assert_eq!(only(claims, &[]), None);
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn check(
     }
     lines.pass(Check::StatusList, Detail::none());
     let same = list.subject() == reference.uri;
-    lines.judge(Check::StatusSubject, same, "status/wrong-subject", Detail::none());
+    lines.judge(Check::StatusSubject, same, "status/wrong-subject", Detail::none);
     check_fresh(lines, list, fetched_at, policy.grace_s, now);
     check_value(lines, list, reference.idx)
 }

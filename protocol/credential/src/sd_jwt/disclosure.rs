@@ -87,11 +87,11 @@ pub(super) enum Content {
 
 /// `["salt","name",value]` in base64url; a member without a name is an array's element.
 pub(super) fn encode(salt: &[u8; SALT_BYTES], name: Option<&str>, value: &Value) -> String {
-    let mut text = String::with_capacity(64);
-    text.push_str("[\"");
-    text.push_str(&base64::url_encode(salt));
-    text.push_str("\",");
-    let mut bytes = text.into_bytes();
+    // A salt of 22 characters, a name and a short value fit without growing.
+    let mut bytes = Vec::with_capacity(128);
+    bytes.extend_from_slice(b"[\"");
+    bytes.extend_from_slice(base64::url_encode(salt).as_bytes());
+    bytes.extend_from_slice(b"\",");
     if let Some(name) = name {
         write_json(&mut bytes, &name);
         bytes.push(b',');

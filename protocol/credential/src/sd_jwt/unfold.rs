@@ -1,7 +1,5 @@
 //! Putting disclosures back where their digests stand (RFC 9901, 7.1 step 3), and refusing every way it can be wrong.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::{Map, Value};
 
 use super::disclosure::{self, Content};
@@ -32,27 +30,34 @@ pub(crate) fn unfold(payload: Map<String, Value>, disclosures: &[&str]) -> Resul
         Some(Value::String(alg)) if alg == SD_ALG => {}
         Some(_) => return Err(DisclosureFault::SdAlg),
     }
-    let mut by_digest = HashMap::with_capacity(disclosures.len());
+    let mut by_digest = Vec::with_capacity(disclosures.len());
     let mut contents = Vec::with_capacity(disclosures.len());
     for (nth, encoded) in disclosures.iter().enumerate() {
         contents.push(Some(disclosure::decode(encoded)?));
-        if by_digest.insert(disclosure::digest(encoded), nth).is_some() {
-            return Err(DisclosureFault::Twice);
-        }
+        by_digest.push((disclosure::digest(encoded), nth));
+    }
+    by_digest.sort_unstable();
+    if by_digest.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(DisclosureFault::Twice);
     }
     let placed = vec![None; disclosures.len()];
-    let mut unfolding = Unfolding { by_digest, contents, placed, seen: HashSet::new(), place: Vec::new() };
+    let mut unfolding = Unfolding { by_digest, contents, placed, seen: Vec::new(), place: Vec::new() };
     let claims = unfolding.object(payload)?;
+    unfolding.seen.sort_unstable();
+    if unfolding.seen.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(DisclosureFault::DigestTwice);
+    }
     let placed: Option<Vec<Placed>> = unfolding.placed.into_iter().collect();
     Ok(Unfolded { claims, placed: placed.ok_or(DisclosureFault::Unreferenced)? })
 }
 
 struct Unfolding {
-    by_digest: HashMap<String, usize>,
+    /// Digest and place of each disclosure, sorted.
+    by_digest: Vec<(String, usize)>,
     contents: Vec<Option<Content>>,
     placed: Vec<Option<Placed>>,
-    /// Every digest met so far, decoys too.
-    seen: HashSet<String>,
+    /// Every digest met, decoys too; compared at the end.
+    seen: Vec<String>,
     place: Vec<Step>,
 }
 
@@ -119,11 +124,12 @@ impl Unfolding {
 
     /// A digest of the credential: the disclosure it stands for, or none when it was kept back or is a decoy.
     fn meet(&mut self, digest: String) -> Result<Option<(usize, Content)>, DisclosureFault> {
-        let found = self.by_digest.get(&digest).copied();
-        if !self.seen.insert(digest) {
-            return Err(DisclosureFault::DigestTwice);
-        }
-        Ok(found.and_then(|nth| self.contents[nth].take().map(|content| (nth, content))))
+        let found = self.by_digest.binary_search_by(|(known, _)| known.as_str().cmp(&digest));
+        self.seen.push(digest);
+        let Ok(found) = found else { return Ok(None) };
+        let nth = self.by_digest[found].1;
+        // Taken at the first meeting: a second one would put one disclosure in two places.
+        self.contents[nth].take().map(|content| Some((nth, content))).ok_or(DisclosureFault::DigestTwice)
     }
 
     /// The value of disclosure `nth` takes its place; what it holds may be hidden again.

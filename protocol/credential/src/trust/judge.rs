@@ -41,7 +41,7 @@ pub enum JudgeError {
 /// A chain and what became of it.
 #[derive(Debug)]
 pub struct Judged {
-    chain: Vec<CertificateFacts>,
+    chain: Arc<[CertificateFacts]>,
     signer: PublicKey,
     path: Result<Vouched, PathFault>,
     /// With `wrong-context`: whether the path itself is sound.
@@ -130,7 +130,7 @@ impl Trust<'_> {
 
 impl Judged {
     /// The certificates, signer first.
-    pub fn chain(&self) -> &[CertificateFacts] {
+    pub fn chain(&self) -> &Arc<[CertificateFacts]> {
         &self.chain
     }
 

@@ -335,8 +335,15 @@ pub fn key_binding(bound: &str, audience: &str, nonce: &str, at: Timestamp) -> D
 pub fn failures(results: &[CheckResult]) -> Vec<String> {
     let failed = results.iter().filter(|result| result.outcome == Outcome::Fail);
     let line = |result: &CheckResult| {
-        let reason = result.detail.get("reason").and_then(Value::as_str).unwrap_or_default();
-        format!("{} {} {reason}", result.check.id(), result.code.unwrap_or_default()).trim_end().to_owned()
+        let reason = result.detail.get("reason").unwrap_or_default();
+        format!(
+            "{} {} {}",
+            result.check.id(),
+            result.code.unwrap_or_default(),
+            reason.as_str().unwrap_or_default()
+        )
+        .trim_end()
+        .to_owned()
     };
     failed.map(line).collect()
 }
