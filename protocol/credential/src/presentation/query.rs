@@ -57,7 +57,7 @@ pub(super) fn check_claims(
 ) -> Option<Map<String, Value>> {
     // Until it is built the extra claims are dropped all the same, without a word.
     lines.skip(Check::OverDisclosure, "not-built");
-    let Some(claims) = claims else {
+    let Some(mut claims) = claims else {
         lines.skip(Check::Claims, "disclosures-invalid");
         lines.skip(Check::Values, "disclosures-invalid");
         return None;
@@ -73,8 +73,8 @@ pub(super) fn check_claims(
                 lines.skip(Check::Values, "not-asked");
             }
             let paths: Vec<&[Step]> = met.iter().map(|claim| claim.path.steps()).collect();
-            match only(claims, &paths) {
-                Some(Value::Object(members)) => Some(members),
+            match (cut(&mut claims, &paths), claims) {
+                (true, Value::Object(members)) => Some(members),
                 _ => Some(Map::new()),
             }
         }
@@ -91,32 +91,31 @@ pub(super) fn check_claims(
     }
 }
 
-/// `value` cut down to what `paths`, seen from it, select; everything else is dropped unread.
-fn only(value: Value, paths: &[&[Step]]) -> Option<Value> {
+/// Cuts `value` down to what `paths`, seen from it, select, dropping everything else unread; whether anything is left.
+fn cut(value: &mut Value, paths: &[&[Step]]) -> bool {
     if paths.iter().any(|path| path.is_empty()) {
-        return Some(value);
+        return true;
     }
     let below = |meets: &dyn Fn(&Step) -> bool| -> Vec<&[Step]> {
         paths.iter().filter(|path| meets(&path[0])).map(|path| &path[1..]).collect()
     };
-    if paths.is_empty() {
-        return None;
-    }
     match value {
+        _ if paths.is_empty() => false,
         Value::Object(members) => {
             let named = |name: &str| below(&|step| matches!(step, Step::Name(wanted) if wanted == name));
-            let kept = members.into_iter().filter_map(|(name, value)| {
-                let paths = named(&name);
-                Some((name, only(value, &paths)?))
-            });
-            Some(Value::Object(kept.collect()))
+            members.retain(|name, value| cut(value, &named(name)));
+            true
         }
         Value::Array(elements) => {
-            let at = |nth: u64| below(&|step| matches!(step, Step::All) || *step == Step::Index(nth));
-            let kept = elements.into_iter().enumerate();
-            Some(kept.filter_map(|(nth, value)| only(value, &at(nth as u64))).collect())
+            let at = |nth: u64| below(&|step| *step == Step::All || *step == Step::Index(nth));
+            let mut nth = 0;
+            elements.retain_mut(|value| {
+                nth += 1;
+                cut(value, &at(nth - 1))
+            });
+            true
         }
-        _ => None,
+        _ => false,
     }
 }
 
@@ -129,19 +128,19 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_is_kept() {
-        let claims = json!({
+        let mut claims = json!({
             "vct": "v", "name": "Ana", "secret": "canary",
             "degree": {"type": "BSc", "grade": 1}, "courses": [{"name": "a", "mark": 1}, {"name": "b", "mark": 2}],
         });
         let path = |value: Value| ClaimsPath::parse(&value).unwrap();
         let paths = [json!(["name"]), json!(["degree", "type"]), json!(["courses", null, "name"])].map(path);
         let steps: Vec<&[Step]> = paths.iter().map(ClaimsPath::steps).collect();
+        let mut shown = claims.clone();
+        assert!(cut(&mut shown, &steps));
         assert_eq!(
-            only(claims.clone(), &steps),
-            Some(
-                json!({"name": "Ana", "degree": {"type": "BSc"}, "courses": [{"name": "a"}, {"name": "b"}]})
-            )
+            shown,
+            json!({"name": "Ana", "degree": {"type": "BSc"}, "courses": [{"name": "a"}, {"name": "b"}]})
         );
-        assert_eq!(only(claims, &[]), None);
+        assert!(!cut(&mut claims, &[]));
     }
 }

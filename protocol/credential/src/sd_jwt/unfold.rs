@@ -71,14 +71,12 @@ impl Unfolding {
         if members.contains_key("...") {
             return Err(DisclosureFault::BadDigests);
         }
-        let mut unfolded = Map::with_capacity(members.len() + digests.len());
-        for (name, value) in members {
+        for (name, value) in &mut members {
             if self.place.is_empty() && NEVER_DISCLOSABLE.contains(&name.as_str()) {
-                refuse_digests(&value)?;
-                unfolded.insert(name, value);
-            } else {
-                let value = self.below(Step::Name(name.clone()), |it| it.value(value))?;
-                unfolded.insert(name, value);
+                refuse_digests(value)?;
+            } else if value.is_object() || value.is_array() {
+                let hidden = value.take();
+                *value = self.below(Step::Name(name.clone()), |it| it.value(hidden))?;
             }
         }
         for digest in digests {
@@ -88,13 +86,13 @@ impl Unfolding {
             if self.place.is_empty() && (NEVER_DISCLOSABLE.contains(&name.as_str()) || name == "_sd_alg") {
                 return Err(DisclosureFault::NeverDisclosable);
             }
-            if unfolded.contains_key(&name) {
+            if members.contains_key(&name) {
                 return Err(DisclosureFault::AlreadyThere);
             }
             let value = self.below(Step::Name(name.clone()), |it| it.put(nth, value))?;
-            unfolded.insert(name, value);
+            members.insert(name, value);
         }
-        Ok(unfolded)
+        Ok(members)
     }
 
     fn value(&mut self, value: Value) -> Result<Value, DisclosureFault> {
