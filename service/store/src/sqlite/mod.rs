@@ -1,7 +1,7 @@
 //! The embedded engine: one writer, eight readers, one checkpointer, one folder lock.
 //!
 //! ```text
-//! commit ──▶ queue ──▶ writer thread: BEGIN · savepoint a unit … · COMMIT (one fsync) ──▶ all answers
+//! commit ──▶ queue ──▶ writer thread: BEGIN · savepoints … · COMMIT (one fsync) ──▶ all answers
 //! read   ──▶ queue ──▶ eight reader threads, query_only
 //!                      checkpointer thread: wal_checkpoint(PASSIVE)
 //! ```
@@ -9,6 +9,7 @@
 pub(crate) mod connect;
 pub(crate) mod folder;
 pub(crate) mod readers;
+mod run;
 pub(crate) mod wal;
 pub(crate) mod writer;
 

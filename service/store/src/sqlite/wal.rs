@@ -10,8 +10,9 @@ use super::Joined;
 use super::connect::{self, Trouble};
 use crate::board::Board;
 
-/// Pages of the write-ahead log (4 KiB each) after which a checkpoint starts.
-pub(crate) const WAL_PAGES: u32 = 1_000;
+/// Pages of the write-ahead log (4 KiB each) after which a checkpoint starts: 16 MiB, which a start reads in a blink;
+/// at fewer the same hot pages would be moved again and again.
+pub(crate) const WAL_PAGES: u32 = 4_000;
 
 /// Pages after which the writer lends a hand: without a pause in the load a passive checkpoint never reaches the end
 /// of the log, and the log would grow for ever. 64 MiB.

@@ -1,4 +1,4 @@
-//! The one writer: takes every waiting unit, gives each a savepoint, commits once, answers all.
+//! The one writer: takes every waiting unit, runs them so that none can hurt another, commits once, answers all.
 //!
 //! A crash before COMMIT loses units that nobody was told of; after it, nothing. If COMMIT's fsync fails, nobody can
 //! know which of the two it was, so the process ends and answers nobody.
@@ -10,11 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
 use super::connect::{self, Trouble, Who};
+use super::run::{Done, Outcome, Runner};
 use super::{Joined, wal};
 use crate::board::Board;
 use crate::event::Draft;
@@ -111,8 +111,8 @@ impl Writer {
             seen.store(count.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         }))?;
-        let mut engine =
-            Engine { conn, ledger, board, checkpoint, pages, pages_asked: 0, shared: shared.clone() };
+        let runner = Runner::new(conn, ledger, board.clone());
+        let mut engine = Engine { runner, board, checkpoint, pages, pages_asked: 0, shared: shared.clone() };
         let builder = thread::Builder::new().name("store-write".to_owned());
         let handle = builder.spawn(move || engine.run());
         let handle = handle.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -150,8 +150,7 @@ impl Writer {
 
 /// What the thread owns.
 struct Engine {
-    conn: Connection,
-    ledger: Ledger,
+    runner: Runner,
     board: Arc<Board>,
     checkpoint: Arc<wal::Shared>,
     /// Pages in the write-ahead log, as of the last commit.
@@ -159,29 +158,6 @@ struct Engine {
     /// Pages when a checkpoint was last asked for.
     pages_asked: u32,
     shared: Arc<Shared>,
-}
-
-/// An answer that waits for the commit.
-enum Answer {
-    Unit(oneshot::Sender<Result<UnitDone, StoreFault>>, Result<UnitDone, StoreFault>),
-    Keep(oneshot::Sender<Result<KeepDone, StoreFault>>, Result<KeepDone, StoreFault>),
-}
-
-impl Answer {
-    fn send(self) {
-        // Whoever asked may be gone; what was committed stays committed.
-        match self {
-            Answer::Unit(sender, result) => drop(sender.send(result)),
-            Answer::Keep(sender, result) => drop(sender.send(result)),
-        }
-    }
-
-    fn fail(self, fault: &StoreFault) {
-        match self {
-            Answer::Unit(sender, _) => drop(sender.send(Err(fault.clone()))),
-            Answer::Keep(sender, _) => drop(sender.send(Err(fault.clone()))),
-        }
-    }
 }
 
 impl Engine {
@@ -198,40 +174,44 @@ impl Engine {
 
     /// One transaction of everything that waits, within bounds; it never waits for company.
     fn batch(&mut self, first: Job) {
-        let mut answers = Vec::new();
-        let mut bytes = 0;
-        let mut failed = self.control("BEGIN IMMEDIATE").err();
-        let started = Instant::now();
-        let mut next = Some(first);
-        while let Some(job) = next.take() {
-            bytes += job.bytes();
-            let (answer, trouble) = match failed {
-                None => self.job(job),
-                Some(_) => (job.refused(), None),
-            };
-            answers.push(answer);
-            failed = failed.or(trouble);
-            let full = answers.len() >= BATCH_UNITS_MAX || bytes >= BATCH_BYTES_MAX;
-            if failed.is_some() || full || started.elapsed() >= BATCH_WORK_MAX {
-                break;
+        let mut bytes = first.bytes();
+        let (mut jobs, mut outcomes) = (vec![first], Vec::new());
+        let done = self.runner.control("BEGIN IMMEDIATE").and_then(|()| {
+            let started = Instant::now();
+            while outcomes.len() < jobs.len() {
+                let group_max = self.runner.group_max();
+                self.take(&mut jobs, outcomes.len() + group_max, &mut bytes);
+                let ran = self.runner.group(&jobs[outcomes.len()..])?;
+                outcomes.extend(ran);
+                if started.elapsed() < BATCH_WORK_MAX {
+                    self.take(&mut jobs, outcomes.len() + 1, &mut bytes);
+                }
             }
-            next = lock(&self.shared.queue).jobs.pop_front();
-        }
-        let outcome = match failed {
-            None => self.commit(),
-            Some(trouble) => Err(trouble),
-        };
-        self.conclude(outcome, answers);
+            self.commit()
+        });
+        self.conclude(done, jobs, outcomes);
     }
 
-    fn conclude(&mut self, outcome: Result<(), Trouble>, answers: Vec<Answer>) {
-        match outcome {
+    /// Adds jobs that wait until there are `count`, the transaction is full, or nothing waits.
+    fn take(&self, jobs: &mut Vec<Job>, count: usize, bytes: &mut usize) {
+        let mut queue = lock(&self.shared.queue);
+        while jobs.len() < count.min(BATCH_UNITS_MAX)
+            && let Some(next) = queue.jobs.front()
+            && *bytes + next.bytes() <= BATCH_BYTES_MAX
+        {
+            *bytes += next.bytes();
+            jobs.extend(queue.jobs.pop_front());
+        }
+    }
+
+    fn conclude(&mut self, done: Result<(), Trouble>, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
+        match done {
             Ok(()) => {
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 metrics::counter!("tessera_store_commits_total").increment(1);
-                metrics::histogram!("tessera_store_commit_units").record(answers.len() as f64);
-                self.ledger.committed(&self.conn, &self.board);
-                answers.into_iter().for_each(Answer::send);
+                metrics::histogram!("tessera_store_commit_units").record(jobs.len() as f64);
+                self.runner.ledger.committed(&self.runner.conn, &self.board);
+                jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| job.answer(outcome));
                 self.tend_wal();
             }
             Err(Trouble::Process(cause)) => {
@@ -239,15 +219,15 @@ impl Engine {
                 self.board.end(&cause);
             }
             Err(Trouble::Unit(fault) | Trouble::Transaction(fault)) => {
-                tracing::error!(%fault, units = answers.len(), "a transaction was rolled back");
-                if !self.conn.is_autocommit()
-                    && let Err(trouble) = self.control("ROLLBACK")
+                tracing::error!(%fault, units = jobs.len(), "a transaction was rolled back");
+                if !self.runner.conn.is_autocommit()
+                    && let Err(trouble) = self.runner.control("ROLLBACK")
                 {
                     self.board.end(&trouble.into_fault().to_string());
                     return;
                 }
-                self.ledger.rolled_back(0);
-                answers.into_iter().for_each(|answer| answer.fail(&fault));
+                self.runner.ledger.rolled_back(0);
+                jobs.into_iter().for_each(|job| job.answer(Err(fault.clone())));
             }
         }
     }
@@ -256,106 +236,12 @@ impl Engine {
     fn commit(&self) -> Result<(), Trouble> {
         let done = match self.board.disk_says() {
             Some(error) => Err(connect::trouble("COMMIT", &error)),
-            None => self.control("COMMIT"),
+            None => self.runner.control("COMMIT"),
         };
         done.map_err(|trouble| match trouble {
             Trouble::Transaction(StoreFault::Engine { cause }) => Trouble::Process(cause),
             trouble => trouble,
         })
-    }
-
-    /// Runs one job inside the transaction; a trouble beside the answer means that the transaction is lost.
-    fn job(&mut self, job: Job) -> (Answer, Option<Trouble>) {
-        match job {
-            Job::Unit(UnitJob { who, steps, draft, refusals, answer, .. }) => {
-                let (result, trouble) = parted(self.unit(&who, &steps, &draft, &refusals));
-                (Answer::Unit(answer, result), trouble)
-            }
-            Job::Keep(KeepJob { who, steps, answer, .. }) => {
-                let (result, trouble) = parted(self.keep(&who, &steps));
-                (Answer::Keep(answer, result), trouble)
-            }
-        }
-    }
-
-    fn unit(
-        &mut self,
-        who: &Who,
-        steps: &[Step],
-        draft: &Draft,
-        refusals: &[Draft],
-    ) -> Result<UnitDone, Trouble> {
-        self.board.admit_any()?;
-        let mark = self.ledger.mark();
-        self.control("SAVEPOINT unit")?;
-        let done = self.steps(who, steps).and_then(|(lost, _)| match lost {
-            None => {
-                self.ledger.write(&self.conn, &self.board, who, draft)?;
-                Ok(UnitDone::Committed(draft.event_id))
-            }
-            Some(guard) => {
-                self.control("ROLLBACK TO unit")?;
-                self.ledger.rolled_back(mark);
-                let refusal = refusals.get(guard).ok_or(StoreFault::Closed)?;
-                self.ledger.write(&self.conn, &self.board, who, refusal)?;
-                Ok(UnitDone::Lost(guard))
-            }
-        });
-        self.release(done, mark)
-    }
-
-    fn keep(&mut self, who: &Who, steps: &[Step]) -> Result<KeepDone, Trouble> {
-        let mark = self.ledger.mark();
-        self.control("SAVEPOINT unit")?;
-        let done = self.steps(who, steps).and_then(|(lost, rows)| {
-            if lost.is_some() {
-                self.control("ROLLBACK TO unit")?;
-                self.ledger.rolled_back(mark);
-                return Ok(KeepDone { held: false, rows: 0 });
-            }
-            Ok(KeepDone { held: true, rows })
-        });
-        self.release(done, mark)
-    }
-
-    /// Ends the savepoint: with its rows, or, if this unit is at fault, without.
-    fn release<T>(&mut self, done: Result<T, Trouble>, mark: usize) -> Result<T, Trouble> {
-        if let Err(Trouble::Unit(_)) = done {
-            // Some errors make SQLite roll back the whole transaction; then there is nothing to go back to.
-            if self.conn.is_autocommit() {
-                return done.map_err(|trouble| Trouble::Transaction(trouble.into_fault()));
-            }
-            self.control("ROLLBACK TO unit")?;
-            self.ledger.rolled_back(mark);
-        }
-        if !matches!(done, Err(Trouble::Transaction(_) | Trouble::Process(_))) {
-            self.control("RELEASE unit")?;
-        }
-        done
-    }
-
-    /// Runs the statements in order; answers the number of the first guard that was lost, and the rows touched.
-    fn steps(&mut self, who: &Who, steps: &[Step]) -> Result<(Option<usize>, u64), Trouble> {
-        let mut rows = 0;
-        for Step { stmt, guard } in steps {
-            let touched = connect::execute(&self.conn, who, stmt)?;
-            if guard.is_some() && touched != 1 {
-                return Ok((*guard, rows));
-            }
-            rows += touched as u64;
-            self.ledger.ran(stmt, touched as u64);
-        }
-        Ok((None, rows))
-    }
-
-    fn control(&self, sql: &'static str) -> Result<(), Trouble> {
-        let failed = |error: rusqlite::Error| match connect::trouble(sql, &error) {
-            // A statement without tables fails for no fault of a unit.
-            Trouble::Unit(fault) => Trouble::Transaction(fault),
-            trouble => trouble,
-        };
-        let mut prepared = self.conn.prepare_cached(sql).map_err(failed)?;
-        prepared.raw_execute().map(drop).map_err(failed)
     }
 
     /// Asks for a checkpoint whenever the log has grown, or lends a hand if it has grown too long.
@@ -371,7 +257,7 @@ impl Engine {
         if pages < wal::WAL_PAGES_MAX {
             self.checkpoint.ask();
         } else {
-            wal::checkpoint(&self.conn, &self.board);
+            wal::checkpoint(&self.runner.conn, &self.board);
         }
     }
 
@@ -395,21 +281,17 @@ impl Job {
         }
     }
 
-    /// The answer of a job that did not run; its fault is that of the transaction.
-    fn refused(self) -> Answer {
-        match self {
-            Job::Unit(job) => Answer::Unit(job.answer, Err(StoreFault::Closed)),
-            Job::Keep(job) => Answer::Keep(job.answer, Err(StoreFault::Closed)),
+    /// Tells whoever asked; if he is gone, what was committed stays committed.
+    fn answer(self, outcome: Outcome) {
+        match (self, outcome) {
+            (Job::Unit(job), Ok(Done::Unit(done))) => drop(job.answer.send(Ok(done))),
+            (Job::Keep(job), Ok(Done::Keep(done))) => drop(job.answer.send(Ok(done))),
+            (Job::Unit(job), Err(fault)) => drop(job.answer.send(Err(fault))),
+            (Job::Keep(job), Err(fault)) => drop(job.answer.send(Err(fault))),
+            (Job::Unit(_), Ok(Done::Keep(_))) | (Job::Keep(_), Ok(Done::Unit(_))) => {
+                unreachable!("a job's outcome is of its own kind: see `Runner`")
+            }
         }
-    }
-}
-
-/// Splits what is the unit's own fault from what takes the transaction with it.
-fn parted<T>(done: Result<T, Trouble>) -> (Result<T, StoreFault>, Option<Trouble>) {
-    match done {
-        Ok(value) => (Ok(value), None),
-        Err(Trouble::Unit(fault)) => (Err(fault), None),
-        Err(trouble) => (Err(StoreFault::Closed), Some(trouble)),
     }
 }
 

@@ -139,6 +139,72 @@ async fn units_that_wait_share_a_transaction_and_a_fault_of_one_is_not_the_other
     assert!(transactions < 64, "{transactions} transactions for 64 units");
 }
 
+#[tokio::test]
+async fn whatever_a_unit_does_its_neighbours_in_the_transaction_get_their_own_outcomes() {
+    let place = Place::new();
+    let house = House::over(place.open()).await;
+    let taken = Plain::new(act("key_1")).put(Stmt::new(fixture::PUT_ONCE).text("taken"));
+    house.store.commit(&house.ctx, taken).await.unwrap();
+    let mut other = rusqlite::Connection::open(place.path()).unwrap();
+    let held = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let mut tries = JoinSet::new();
+    for number in 0..300_usize {
+        let (store, ctx) = (house.store.clone(), house.ctx.clone());
+        let put = Stmt::new(fixture::PUT_ONCE).text(format!("new-{number}"));
+        let guard = |id: &str| Stmt::new(fixture::SPEND).text(id);
+        // Runs of one kind and mixtures, so that groups of either sort meet each.
+        let kind = if number < 100 { 0 } else { number * 7 % 6 };
+        tries.spawn(async move {
+            let unit = Unit::new(act("key_1"));
+            let outcome = match kind {
+                0 => store.commit(&ctx, unit.put(put)).await,
+                1 => store.commit(&ctx, unit.guard(guard("absent"), ThingSpent).put(put)).await,
+                2 => store.commit(&ctx, unit.put(put).guard(guard("absent"), ThingSpent)).await,
+                3 => {
+                    store
+                        .commit(
+                            &ctx,
+                            unit.put(put.clone()).put(Stmt::new(fixture::PUT).text("taken").blob(*b"")),
+                        )
+                        .await
+                }
+                4 => {
+                    let stmts = vec![put];
+                    let held =
+                        store.housekeeping_guarded(&ctx, Reason::Cursor, vec![guard("absent")], stmts).await;
+                    assert_eq!(held, Ok(false));
+                    return kind;
+                }
+                _ => {
+                    let guards = vec![put];
+                    let held = store.housekeeping_guarded(&ctx, Reason::Cursor, guards, Vec::new()).await;
+                    assert_eq!(held, Ok(true));
+                    return kind;
+                }
+            };
+            match kind {
+                0 => assert!(outcome.is_ok()),
+                1 | 2 => assert_eq!(outcome, Err(CommitError::Lost(ThingSpent))),
+                _ => assert!(matches!(outcome, Err(CommitError::Fault(StoreFault::Constraint { .. })))),
+            }
+            kind
+        });
+    }
+    tokio::task::yield_now().await;
+    held.rollback().unwrap();
+    let kinds = tries.join_all().await;
+    let of = |wanted: &[usize]| kinds.iter().filter(|kind| wanted.contains(kind)).count();
+    assert_eq!(house.count().await as usize, 1 + of(&[0, 5]));
+    let events = house.events().await;
+    assert_eq!(events.iter().filter(|name| *name == "key-changed").count(), 1 + of(&[0]));
+    assert_eq!(events.iter().filter(|name| *name == "request-refused").count(), of(&[1, 2]));
+    assert_eq!(
+        house.store.waiting()[&house.log()].rows as usize,
+        events.len(),
+        "what was undone is not counted"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_reader_never_sees_half_a_unit() {
     let house = House::new().await;
