@@ -20,6 +20,7 @@ pub const TOKEN_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const TTL_MIN_S: u64 = 60;
 /// See [`TTL_MIN_S`].
 pub const TTL_MAX_S: u64 = 24 * 3600;
+/// Levels of JSON in a token: claims, `status_list`, its members, and room for claims we do not know.
 const DEPTH_MAX: usize = 8;
 
 /// What a list token will say.

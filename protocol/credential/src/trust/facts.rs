@@ -5,10 +5,16 @@ use crypto::{base64, hex};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+/// Characters of a subject and bytes of a serial or key identifier in a report: honest ones are far shorter, and the
+/// certificates of a refused presentation are the sender's own.
+const SUBJECT_CHARS_MAX: usize = 256;
+/// See [`SUBJECT_CHARS_MAX`].
+const IDENTIFIER_BYTES_MAX: usize = 64;
+
 /// A certificate as an operator needs to see it to understand a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
-    /// Subject, RFC 4514 text.
+    /// Subject, RFC 4514 text, cut at 256 characters.
     pub subject: String,
     /// Serial number, hex.
     pub serial: String,
@@ -28,8 +34,8 @@ impl CertificateFacts {
     /// The facts of a certificate.
     pub fn of(certificate: &Certificate) -> Self {
         Self {
-            subject: certificate.subject().to_string(),
-            serial: hex::encode(certificate.serial()),
+            subject: certificate.subject().to_string().chars().take(SUBJECT_CHARS_MAX).collect(),
+            serial: short_hex(certificate.serial()),
             key_id: certificate.ski().map(<[u8]>::to_vec),
             authority_key_id: certificate.aki().map(<[u8]>::to_vec),
             not_before: certificate.not_before(),
@@ -49,14 +55,18 @@ impl CertificateFacts {
         facts.insert("subject".into(), self.subject.as_str().into());
         facts.insert("serial".into(), self.serial.as_str().into());
         if let Some(id) = &self.key_id {
-            facts.insert("ski".into(), hex::encode(id).into());
+            facts.insert("ski".into(), short_hex(id).into());
         }
         if let Some(id) = &self.authority_key_id {
-            facts.insert("aki".into(), hex::encode(id).into());
+            facts.insert("aki".into(), short_hex(id).into());
         }
         facts.insert("not_before".into(), self.not_before.to_string().into());
         facts.insert("not_after".into(), self.not_after.to_string().into());
         facts.insert("sha256".into(), hex::encode(&self.sha256).into());
         facts.into()
     }
+}
+
+fn short_hex(bytes: &[u8]) -> String {
+    hex::encode(&bytes[..bytes.len().min(IDENTIFIER_BYTES_MAX)])
 }
