@@ -17,6 +17,7 @@ use credential::status::StatusReference;
 use credential::trust::Trust;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the verifier stored when it asked.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,7 @@ pub enum Judgement {
 pub struct Pending {
     report: Report,
     query: Query,
-    examined: Vec<(String, Examined)>,
+    examined: Vec<(Arc<str>, Examined)>,
 }
 
 /// An answer after every check.
@@ -119,7 +120,7 @@ impl Pending {
             let concluded = examined.conclude(&found, policy, now);
             report.extend(concluded.results);
             if let Some(presented) = concluded.presented {
-                credentials.entry(id).or_default().push(presented);
+                credentials.entry(id.to_string()).or_default().push(presented);
             }
         }
         let accepted: Vec<&str> = credentials.keys().map(String::as_str).collect();
