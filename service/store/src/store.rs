@@ -23,6 +23,7 @@ use crate::sqlite::readers::Readers;
 use crate::sqlite::wal::Checkpointer;
 use crate::sqlite::writer::{Job, KeepDone, KeepJob, UnitDone, UnitJob, Writer};
 use crate::stmt::Stmt;
+use crate::tenant::TenantId;
 use crate::unit::{self, Reason, Refused, Step, Unit};
 
 /// Rows one read may answer; a door lists at most 200, jobs walk in pages.
@@ -151,6 +152,14 @@ impl Store {
         let (answer, done) = oneshot::channel();
         self.submit(Job::Keep(KeepJob { who: who(ctx), steps, bytes, answer }))?;
         done.await.unwrap_or(Err(StoreFault::Closed))
+    }
+
+    /// Goes through the writer's queue and an empty transaction, for `/healthz`: the writer beats.
+    pub async fn beat(&self) -> Result<(), StoreFault> {
+        let (answer, done) = oneshot::channel();
+        let who = Who { tenant: TenantId::SYSTEM, now_ms: 0 };
+        self.submit(Job::Keep(KeepJob { who, steps: Vec::new(), bytes: 0, answer }))?;
+        done.await.unwrap_or(Err(StoreFault::Closed)).map(drop)
     }
 
     /// Reads for the tenant of `ctx`. Each statement sees whole units only.

@@ -21,6 +21,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// The writer's page cache, in KiB: more dirty pages than this are spilled before the commit.
 const WRITER_CACHE_KIB: i64 = 16_384;
 
+/// Bytes of the write-ahead log that stay when it begins anew: what [`super::wal::WAL_PAGES_MAX`] pages are.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
+
 /// A reader's page cache, in KiB; eight of them.
 const READER_CACHE_KIB: i64 = 2_048;
 
@@ -44,6 +47,7 @@ pub(crate) fn writer(path: &Path, pages_max: Option<u32>) -> rusqlite::Result<Co
         return Err(rusqlite::Error::SqliteFailure(code, Some(format!("the journal mode stays {mode}"))));
     }
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    conn.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
     conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     if let Some(pages) = pages_max {
         conn.pragma_update(None, "max_page_count", pages)?;

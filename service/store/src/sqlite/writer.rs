@@ -163,7 +163,7 @@ struct Engine {
 impl Engine {
     fn run(&mut self) {
         // However the thread ends, nobody may wait for it in vain.
-        let _closing = Closing(self.shared.clone());
+        let _closing = Closing(self.shared.clone(), self.board.clone());
         while let Some(first) = self.next_or_wait() {
             self.batch(first);
             if self.board.is_ended() {
@@ -295,14 +295,20 @@ impl Job {
     }
 }
 
-/// Closes the queue when the writer's thread ends, also by a panic: what waits is dropped, which answers `Closed`.
-struct Closing(Arc<Shared>);
+/// Closes the queue when the writer's thread ends: what waits is dropped, which answers `Closed`. A panic of the
+/// writer ends the process: a house that can only read would look well and refuse everything.
+struct Closing(Arc<Shared>, Arc<Board>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
-        queue.closed = true;
-        queue.jobs.clear();
+        {
+            let mut queue = lock(&self.0.queue);
+            queue.closed = true;
+            queue.jobs.clear();
+        }
+        if thread::panicking() {
+            self.1.end("the writer panicked");
+        }
     }
 }
 
@@ -312,6 +318,7 @@ fn lock(mutex: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::atomic::AtomicBool;
 
     use crypto::secret::Secret;
@@ -319,6 +326,7 @@ mod tests {
     use tlog::event::Event;
 
     use super::*;
+    use crate::board::PendingBounds;
     use crate::{Actor, Ctx, Entropy, LogSpec, Store, StoreConfig, TenantId};
 
     async fn house(folder: &tempfile::TempDir) -> (Store, Ctx, Arc<AtomicBool>) {
@@ -378,7 +386,8 @@ mod tests {
             writer.submit(job()).unwrap();
         }
         assert_eq!(writer.submit(job()), Err(StoreFault::Busy));
-        drop(Closing(shared));
+        let board = Board::new(PendingBounds::default(), Arc::new(|_: &str| ()), BTreeMap::new());
+        drop(Closing(shared, Arc::new(board)));
         assert_eq!(writer.submit(job()), Err(StoreFault::Closed));
     }
 }

@@ -262,6 +262,7 @@ async fn guarded_housekeeping_does_nothing_when_its_guard_is_lost() {
     let house = House::new().await;
     let put = |id: &str| vec![Stmt::new(fixture::PUT_ONCE).text(id)];
     let (store, ctx) = (&house.store, &house.ctx);
+    store.beat().await.unwrap();
     assert!(store.housekeeping_guarded(ctx, Reason::Cursor, put("a"), put("b")).await.unwrap());
     assert!(!store.housekeeping_guarded(ctx, Reason::Cursor, put("a"), put("c")).await.unwrap());
     assert_eq!(house.count().await, 2);
