@@ -17,7 +17,6 @@ use credential::status::StatusReference;
 use credential::trust::Trust;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What the verifier stored when it asked.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +45,7 @@ pub enum Judgement {
 pub struct Pending {
     report: Report,
     query: Query,
-    examined: Vec<(Arc<str>, Examined)>,
+    examined: Vec<(String, Examined)>,
 }
 
 /// An answer after every check.
@@ -120,7 +119,7 @@ impl Pending {
             let concluded = examined.conclude(&found, policy, now);
             report.extend(concluded.results);
             if let Some(presented) = concluded.presented {
-                credentials.entry(id.to_string()).or_default().push(presented);
+                credentials.entry(id).or_default().push(presented);
             }
         }
         let accepted: Vec<&str> = credentials.keys().map(String::as_str).collect();
