@@ -185,7 +185,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PresentationName {
     /// The `id` of the credential query, our own text.
-    pub query: String,
+    pub query: Arc<str>,
     /// The place in the answer's array for that id, from 0.
     pub index: usize,
 }
@@ -297,7 +297,7 @@ pub struct CheckResult {
     /// Which check.
     pub check: Check,
     /// Of which presentation; none for checks of the whole answer.
-    pub presentation: Option<Arc<PresentationName>>,
+    pub presentation: Option<PresentationName>,
     /// What became of it.
     pub outcome: Outcome,
     /// With `fail` and `warn`: one of [`Check::codes`].
@@ -336,8 +336,8 @@ impl CheckResult {
 
     /// The same line, said of one presentation.
     #[must_use]
-    pub fn of(mut self, presentation: &Arc<PresentationName>) -> Self {
-        self.presentation = Some(Arc::clone(presentation));
+    pub fn of(mut self, presentation: &PresentationName) -> Self {
+        self.presentation = Some(presentation.clone());
         self
     }
 
@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn the_first_failure_names_the_refusal_and_warnings_do_not_reject() {
-        let of = Arc::new(PresentationName { query: "d".into(), index: 0 });
+        let of = PresentationName { query: "d".into(), index: 0 };
         let mut report = Report::default();
         assert!(!report.is_accepted(), "nothing was checked");
         report.extend([

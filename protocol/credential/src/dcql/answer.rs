@@ -1,5 +1,7 @@
 //! The answer's outer shape: which presentations it holds, and whether those that passed are enough.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{ITEMS_MAX, Query};
@@ -59,13 +61,14 @@ pub fn presentations<'a>(
     for (id, texts) in vp_token {
         let asked = query.credential(id).ok_or(AnswerFault::UnknownId)?;
         let texts = texts.as_array().ok_or(AnswerFault::NotTexts)?;
+        let query: Arc<str> = asked.id.as_str().into();
         let max = if asked.multiple { ITEMS_MAX } else { 1 };
         if texts.is_empty() || texts.len() > max {
             return Err(AnswerFault::Count);
         }
         for (index, text) in texts.iter().enumerate() {
             let text = text.as_str().ok_or(AnswerFault::NotTexts)?;
-            let name = PresentationName { query: asked.id.clone(), index };
+            let name = PresentationName { query: Arc::clone(&query), index };
             presentations.push(Presented { name, text });
         }
     }

@@ -13,8 +13,6 @@ mod issuer;
 mod query;
 mod status;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -45,7 +43,7 @@ pub struct Expected<'a> {
 #[derive(Debug)]
 pub struct Examined {
     results: Vec<CheckResult>,
-    name: Arc<PresentationName>,
+    name: PresentationName,
     presented: Option<PresentedCredential>,
     status: Result<Option<StatusReference>, ClaimFault>,
     anchor_sha256: Option<[u8; 32]>,
@@ -104,13 +102,7 @@ pub fn examine(text: &str, expected: &Expected<'_>, trust: &Trust<'_>, now: Time
     }
     lines.skip_missing(EXAMINED, "not-reached");
     let presented = presented.filter(|_| lines.is_valid());
-    Examined {
-        results: lines.results,
-        name: Arc::new(expected.name.clone()),
-        presented,
-        status,
-        anchor_sha256,
-    }
+    Examined { results: lines.results, name: expected.name.clone(), presented, status, anchor_sha256 }
 }
 
 type Found = (Option<PresentedCredential>, Result<Option<StatusReference>, ClaimFault>, Option<[u8; 32]>);
