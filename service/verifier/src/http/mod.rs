@@ -1,0 +1,17 @@
+//! The doors of the room: our own API, and the wallet's doors under `I/vp`.
+
+mod api;
+pub(crate) mod fetch;
+mod refusal;
+mod wallet;
+mod wire;
+
+use crate::Verifier;
+use edge::Doors;
+
+impl Verifier {
+    /// Every door of the room.
+    pub fn doors(&self) -> Doors {
+        api::doors().and(wallet::doors()).with(self.clone())
+    }
+}

@@ -1,0 +1,235 @@
+//! What our own API takes and gives.
+
+use crate::page;
+use crate::request::{NewVerification, Requested};
+use crate::result::{Ended, Standing, time};
+use crate::store::ListingRow;
+use credential::presentation::StatusMode;
+use edge::Problem;
+use edge::problem::pages;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tenancy::After;
+
+/// A credential to be shown.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerificationRequest {
+    /// What is asked for, in DCQL (OpenID4VP 1.0, 6): one credential of format `dc+sd-jwt` with plain `claims`.
+    dcql_query: Option<Map<String, Value>>,
+    /// Seconds until the request ends unanswered, at most 3600; 300 if absent.
+    #[schemars(range(min = 1, max = 3600))]
+    ttl_s: Option<u64>,
+    /// Seconds that the claims are kept, at most 86400; 900 if absent.
+    #[schemars(range(min = 1, max = 86400))]
+    result_ttl_s: Option<u64>,
+    /// Whether a credential's status is looked at: `if_present` if absent.
+    status_policy: Option<StatusWord>,
+    /// The scheme that opens the wallet; `openid4vp` if absent.
+    wallet_scheme: Option<String>,
+    /// `cross_device`, the only flow of this version.
+    flow: Option<Value>,
+    /// `redirect`, the only channel of this version.
+    channel: Option<Value>,
+    /// `x509_hash`, the only prefix of this version.
+    client_id_prefix: Option<Value>,
+    /// `direct_post.jwt`, the only mode of this version.
+    response_mode: Option<Value>,
+    /// `get`, the only method of this version.
+    request_uri_method: Option<Value>,
+    /// Not in this version: 422 unless empty.
+    transaction_data: Option<Value>,
+    /// Not in this version: 422 unless empty.
+    expected_origins: Option<Value>,
+    /// Not in this version: 422.
+    return_uri: Option<Value>,
+    /// Not in this version: 422.
+    query: Option<Value>,
+}
+
+/// Whether a credential's status is looked at.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum StatusWord {
+    /// If it names one.
+    IfPresent,
+    /// A credential without one is refused.
+    Require,
+    /// Never.
+    Ignore,
+}
+
+impl VerificationRequest {
+    /// What is asked for; members that the published API has and this version lacks are named, never ignored.
+    pub(super) fn accept(self) -> Result<NewVerification, Problem> {
+        let is = |value: &Option<Value>, fine: &Value| value.as_ref().is_none_or(|value| value == fine);
+        let members = [
+            ("/return_uri", self.return_uri.is_none()),
+            ("/query", self.query.is_none()),
+            ("/flow", is(&self.flow, &json!("cross_device"))),
+            ("/channel", is(&self.channel, &json!("redirect"))),
+            ("/client_id_prefix", is(&self.client_id_prefix, &json!("x509_hash"))),
+            ("/response_mode", is(&self.response_mode, &json!("direct_post.jwt"))),
+            ("/request_uri_method", is(&self.request_uri_method, &json!("get"))),
+            ("/transaction_data", is(&self.transaction_data, &json!([]))),
+            ("/expected_origins", is(&self.expected_origins, &json!([]))),
+        ];
+        let missing: Vec<&str> =
+            members.iter().filter(|(_, offered)| !offered).map(|(pointer, _)| *pointer).collect();
+        if !missing.is_empty() {
+            let problem = Problem::of(&page::NOT_OFFERED);
+            let named = missing
+                .iter()
+                .fold(problem, |problem, pointer| problem.at(*pointer, "is not part of this version"));
+            return Err(named.detail(format!("{} is not part of this version", missing.join(", "))));
+        }
+        let query = self.dcql_query.ok_or_else(|| {
+            Problem::of(&pages::INVALID).detail("/dcql_query is missing").at("/dcql_query", "is required")
+        })?;
+        Ok(NewVerification {
+            query: Value::Object(query),
+            ttl_s: self.ttl_s,
+            result_ttl_s: self.result_ttl_s,
+            status_policy: self.status_policy.map(StatusMode::from),
+            wallet_scheme: self.wallet_scheme,
+        })
+    }
+}
+
+impl From<StatusWord> for StatusMode {
+    fn from(word: StatusWord) -> Self {
+        match word {
+            StatusWord::IfPresent => Self::IfPresent,
+            StatusWord::Require => Self::Require,
+            StatusWord::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// The query of one verification.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WaitQuery {
+    /// Seconds to wait for the verification to end, at most 25; the answer comes as soon as it does.
+    #[schemars(range(min = 0, max = 25))]
+    pub(super) wait_s: Option<u32>,
+}
+
+/// Where a verification stands. Links come only while it waits, claims only once it is verified.
+#[derive(Default, Serialize, JsonSchema)]
+pub(super) struct VerificationAnswer {
+    /// `ver_…`
+    id: String,
+    /// `created`, `verified`, `rejected`, `declined` or `expired`.
+    state: String,
+    /// Who asks, with its prefix. Only in `created`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    /// Where the wallet fetches the signed request. Only in `created`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_uri: Option<String>,
+    /// Opens a wallet. Only in `created`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_request_uri: Option<String>,
+    /// When it ends unanswered, or has. Only in `created` and `expired`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    /// When it was accepted. Only in `verified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_at: Option<String>,
+    /// How the browser that began is known to be the one that showed: `none` in this version. Only in `verified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_binding: Option<&'static str>,
+    /// When the claims are erased. Only in `verified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erase_at: Option<String>,
+    /// When they were; then `credentials` is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<String>,
+    /// What was shown, by id of the credential query. Only in `verified`, while it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<Value>,
+    /// The first check that failed: `check`, `code`, `credential`. Only in `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Value>,
+    /// The error that the wallet gave. Only in `declined`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// `verdict` and every check with its outcome. Only in `verified` and `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Value>,
+}
+
+impl From<Requested> for VerificationAnswer {
+    fn from(open: Requested) -> Self {
+        Self {
+            id: open.id,
+            state: "created".to_owned(),
+            client_id: Some(open.client_id),
+            request_uri: Some(open.request_uri),
+            authorization_request_uri: Some(open.authorization_request_uri),
+            expires_at: Some(open.expires_at.to_string()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Standing> for VerificationAnswer {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Open(open) => open.into(),
+            Standing::Ended(ended) => Self::from(*ended),
+        }
+    }
+}
+
+impl From<Ended> for VerificationAnswer {
+    fn from(ended: Ended) -> Self {
+        let at = |state: &str, at: Timestamp| (ended.state == state).then(|| at.to_string());
+        Self {
+            verified_at: at("verified", ended.ended_at),
+            expires_at: at("expired", ended.expires_at),
+            session_binding: (ended.state == "verified").then_some("none"),
+            erase_at: ended.erase_at.map(|at| at.to_string()),
+            erased_at: ended.erased_at.map(|at| at.to_string()),
+            credentials: ended.credentials,
+            failure: ended.failure,
+            error: ended.wallet_error,
+            report: ended.report,
+            id: ended.id,
+            state: ended.state,
+            ..Self::default()
+        }
+    }
+}
+
+/// One row of the verifications.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VerificationItem {
+    #[serde(skip)]
+    pub(super) after: After,
+    /// `ver_…`
+    id: String,
+    /// `created`, `verified`, `rejected`, `declined` or `expired`.
+    state: String,
+    /// When it was made.
+    created_at: String,
+    /// When it ends or would have ended unanswered.
+    expires_at: String,
+}
+
+impl VerificationItem {
+    pub(super) fn of(row: ListingRow, now: Timestamp) -> Self {
+        let expires_at = time(row.expires_at_ms);
+        let late = row.state == "created" && expires_at <= now;
+        Self {
+            after: After { at_ms: row.created_at_ms, id: row.id.clone() },
+            id: row.id,
+            state: if late { "expired".to_owned() } else { row.state },
+            created_at: time(row.created_at_ms).to_string(),
+            expires_at: expires_at.to_string(),
+        }
+    }
+}
