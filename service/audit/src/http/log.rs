@@ -1,0 +1,197 @@
+//! The doors of the logs, as C2SP tlog-tiles lays them out: what an outsider needs to check everything.
+//!
+//! Invariants: a private log answers only a token for that log, or a role in its tenant; an unknown path and a tile past the
+//! published size give the same bytes; a path with an escape is never decoded, so it names nothing.
+
+use ::store::LogId;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use edge::extract::Call;
+use edge::problem::{Problem, pages};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tenancy::Permission;
+use tlog::tile::TilePath;
+
+use crate::Audit;
+use crate::log::Log;
+
+/// Longest path of a log door that is looked at: a log id of 64 bytes and a tile path of 96.
+const PATH_BYTES_MAX: usize = 192;
+
+/// How long a checkpoint may be taken from a cache: it is replaced twice a second.
+const CHECKPOINT_AGE: &str = "max-age=1";
+
+/// How long a tile may be taken from a cache: it never changes.
+const TILE_AGE: &str = "max-age=31536000, immutable";
+
+/// How long the keys may be taken from a cache: they change by rotation, which overlaps by days.
+const KEYS_AGE: &str = "max-age=300";
+
+/// What a path under a log names.
+#[derive(Debug, PartialEq, Eq)]
+enum Thing {
+    Checkpoint,
+    Keys,
+    Tile(TilePath),
+}
+
+/// `GET /log/{*path}`.
+pub(super) async fn read(State(audit): State<Audit>, call: Call, uri: Uri) -> Result<Response, Problem> {
+    let Some((id, thing)) = named(uri.path()) else { return Ok(not_found()) };
+    let Some(log) = audit.log(&id) else { return Ok(not_found()) };
+    if thing != Thing::Keys && !may_read(&audit, &call, &log).await? {
+        let mut problem = Problem::of(&pages::UNAUTHENTICATED);
+        problem.challenge = Some(HeaderValue::from_static("Bearer realm=\"tessera\""));
+        return Err(problem);
+    }
+    let found = match thing {
+        Thing::Checkpoint => log.published().map(|row| (row.note.clone(), TEXT, CHECKPOINT_AGE)),
+        Thing::Keys => Some((keys_text(&log).into_bytes(), TEXT, KEYS_AGE)),
+        Thing::Tile(path) => {
+            audit.tile(&call.ctx, &log.id, path).await?.map(|bytes| (bytes, OCTETS, TILE_AGE))
+        }
+    };
+    Ok(match found {
+        Some((bytes, media, age)) => answer(&log, bytes, media, age),
+        None => not_found(),
+    })
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const OCTETS: &str = "application/octet-stream";
+
+/// What `/.well-known/tessera-ledger` says.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct WellKnown {
+    /// Origin of the public system log.
+    system_origin: String,
+    /// Where it is read: `/checkpoint` and `/tile/…` follow.
+    url: String,
+    /// Its keys, Ed25519 first.
+    vkeys: Vec<String>,
+    /// Witnesses that cosign it; none yet.
+    witnesses: Vec<String>,
+    /// Milliseconds between checkpoints of a log that grows.
+    checkpoint_ms: u64,
+}
+
+/// `GET /.well-known/tessera-ledger`.
+pub(super) async fn well_known(State(audit): State<Audit>) -> Result<Json<WellKnown>, Problem> {
+    let log = audit.log(&LogId::system()).ok_or_else(|| Problem::of(&pages::NOT_FOUND))?;
+    Ok(Json(WellKnown {
+        system_origin: log.origin.clone(),
+        url: format!("{}/log/{}", audit.config.public_url, log.id),
+        vkeys: log.vkeys.iter().map(ToString::to_string).collect(),
+        witnesses: Vec::new(),
+        checkpoint_ms: audit.config.checkpoint_ms,
+    }))
+}
+
+/// Reads the path as it came over the wire; `None` for everything that is not exactly one spelling of a thing.
+fn named(path: &str) -> Option<(LogId, Thing)> {
+    if path.len() > PATH_BYTES_MAX {
+        return None;
+    }
+    let rest = path.strip_prefix("/log/")?;
+    let (id, thing) = if let Some(id) = rest.strip_suffix("/checkpoint") {
+        (id, Thing::Checkpoint)
+    } else if let Some(id) = rest.strip_suffix("/keys") {
+        (id, Thing::Keys)
+    } else {
+        let at = rest.find("/tile/")?;
+        (&rest[..at], Thing::Tile(TilePath::parse(&rest[at + 1..])?))
+    };
+    Some((LogId::parse(id)?, thing))
+}
+
+/// Whether whoever calls may read this log: everybody the system log, else a token of this log, or an auditor of its tenant.
+async fn may_read(audit: &Audit, call: &Call, log: &Log) -> Result<bool, Problem> {
+    if log.public {
+        return Ok(true);
+    }
+    if call.principal.is_some() {
+        return Ok(call.ctx.tenant == log.tenant && call.roles().may(Permission::LedgerRead));
+    }
+    match &call.bearer {
+        Some(bearer) => Ok(audit.token_reads(&call.ctx, bearer.expose(), &log.id).await?),
+        None => Ok(false),
+    }
+}
+
+fn keys_text(log: &Log) -> String {
+    log.vkeys.iter().map(|vkey| format!("{vkey}\n")).collect()
+}
+
+fn answer(log: &Log, bytes: Vec<u8>, media: &'static str, age: &'static str) -> Response {
+    let mut response = bytes.into_response();
+    let whose = if log.public { "public" } else { "private" };
+    let cache = HeaderValue::from_str(&format!("{whose}, {age}"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CACHE_CONTROL, cache.unwrap_or(HeaderValue::from_static("no-store")));
+    if log.public {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    } else {
+        headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
+    }
+    headers.insert(NOSNIFF, HeaderValue::from_static("nosniff"));
+    response
+}
+
+const NOSNIFF: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
+
+/// The same bytes for every thing that is not there.
+fn not_found() -> Response {
+    let headers = [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")];
+    (StatusCode::NOT_FOUND, headers, "not found\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_log_and_a_thing_in_one_spelling() {
+        let id = |text| LogId::parse(text).unwrap();
+        let tile = |text| Thing::Tile(TilePath::parse(text).unwrap());
+        assert_eq!(named("/log/system/checkpoint"), Some((LogId::system(), Thing::Checkpoint)));
+        assert_eq!(named("/log/t/ten_1/keys"), Some((id("t/ten_1"), Thing::Keys)));
+        assert_eq!(
+            named("/log/house/tile/0/x001/067.p/3"),
+            Some((LogId::house(), tile("tile/0/x001/067.p/3")))
+        );
+        assert_eq!(named("/log/house/tile/entries/000"), Some((LogId::house(), tile("tile/entries/000"))));
+    }
+
+    #[test]
+    fn escapes_dots_doubled_slashes_and_loose_numbers_name_nothing() {
+        for path in [
+            "/log/house/../system/checkpoint",
+            "/log/house/%2e%2e/system/checkpoint",
+            "/log/%68ouse/checkpoint",
+            "/log//house/checkpoint",
+            "/log/house//checkpoint",
+            "/log/house/checkpoint/",
+            "/log/checkpoint",
+            "/log/house/tile/0/%30%30%30",
+            "/log/house/tile/64/000",
+            "/log/house/tile/00/000",
+            "/log/house/tile/0/x000/000",
+            "/log/house/tile/0/0000",
+            "/log/house/tile/0/000.p/0",
+            "/log/house/tile/0/000.p/256",
+            "/log/house/tile/0/000.p/01",
+            "/log/house/tile/8/0/000",
+            "/log/house/tile/0/../0/000",
+            "/log/house/tile/entries/-01",
+            "/log/HOUSE/checkpoint",
+            "/log/house/policy",
+        ] {
+            assert_eq!(named(path), None, "{path}");
+        }
+        assert_eq!(named(&format!("/log/{}/checkpoint", "a".repeat(PATH_BYTES_MAX))), None);
+    }
+}
