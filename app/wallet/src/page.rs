@@ -1,0 +1,109 @@
+//! What each code means: the text of `docs/problems/wallet/`, which a test compares with this table.
+//!
+//! The error line names the page in the project's own documents, never one of the peer: who is refused must not explain why.
+
+/// A code that the verbs of this room end with, and its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Stable code, `wallet/…`.
+    pub code: &'static str,
+    /// Exit code of the verb.
+    pub exit: u8,
+    /// One sentence.
+    pub title: &'static str,
+    /// What it means, and how it can come about.
+    pub cause: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+macro_rules! pages {
+    ($($name:ident = $exit:literal $code:literal: $title:literal, cause $cause:literal, fix $fix:literal;)*) => {
+        $(pub(crate) static $name: Page = Page { code: $code, exit: $exit, title: $title, cause: $cause, fix: $fix };)*
+        /// Every code of this room.
+        pub static PAGES: &[&Page] = &[$(&$name),*];
+    };
+}
+
+pages! {
+    USAGE = 2 "wallet/usage": "The command, or a file that it names, cannot be used",
+        cause "A link is no offer or request, a file is missing or too long, the passphrase is missing, or a question needs an \
+               answer and nobody can be asked.",
+        fix "Mend what the message names. In scripts give --passphrase-file, and --yes to answer questions.";
+    NO_WALLET = 2 "wallet/no-wallet": "There is no wallet in this place",
+        cause "The folder has no wallet file: none was made yet, or the wallet lives elsewhere.",
+        fix "Make one with `tessera wallet init`, or name its folder with --home.";
+    WALLET_EXISTS = 2 "wallet/wallet-exists": "There is a wallet in this place already",
+        cause "A wallet is never overwritten: its keys exist nowhere else.",
+        fix "Use it, or give another folder with --home.";
+    NOT_HELD = 2 "wallet/not-held": "No one credential or trust anchor has this id",
+        cause "The id was mistyped, is not in this wallet, or is the beginning of several.",
+        fix "See `tessera wallet list` or `tessera wallet trust list`, and give more of the id.";
+    LOCKED = 1 "wallet/locked": "The passphrase does not open this wallet",
+        cause "The passphrase is wrong. There is no other way in: nobody keeps a second key.",
+        fix "Try again. If it is lost, make a new wallet in another folder and have the credentials issued anew.";
+    DAMAGED = 1 "wallet/damaged": "A record of the wallet was changed",
+        cause "A record does not open under its own key, kind and id: the file was damaged, or somebody edited it.",
+        fix "Restore the file from a copy, or delete the credential that the message names and have it issued anew.";
+    STORAGE = 5 "wallet/storage": "The wallet's file cannot be read or written",
+        cause "The disk is full, the folder is not writable, or another program holds the file.",
+        fix "Mend what the message names, and try again: what was stored is stored whole.";
+    FULL = 2 "wallet/full": "The wallet is full",
+        cause "It holds as many credentials, or trusts as many anchors, as it can.",
+        fix "Delete what you need no longer.";
+    UNREACHABLE = 4 "wallet/unreachable": "The peer cannot be reached",
+        cause "No connection, no valid certificate, or no answer in time. After an answer was sent, `tessera wallet history` \
+               shows it as `sent`: whether it arrived is not known.",
+        fix "Check host, port and certificate (--ca adds your own authority), and try again.";
+    PEER_REFUSED = 3 "wallet/peer-refused": "The peer refused",
+        cause "The issuer or verifier answered with a refusal: the offer or request is spent, expired or unknown, or the \
+               presentation was not accepted; a wallet is not told why. A redirect or an overlong answer is taken for a \
+               refusal too, as a wallet follows no redirect.",
+        fix "Ask the issuer or verifier for a new link. The verifier's operator sees the reason in its report.";
+    OFFER_REJECTED = 1 "wallet/offer-rejected": "The offer or the issuer's metadata fails a check",
+        cause "Identifiers differ, an address is not https (plain http is for this very machine alone), nothing offered can be \
+               held by this wallet, or a message is malformed. Nothing was redeemed.",
+        fix "Ask the issuer. There is no way around a failed check.";
+    ISSUER_UNTRUSTED = 1 "wallet/issuer-untrusted": "Nobody whom this wallet trusts vouches for the issuer",
+        cause "The certificates of the credential do not lead to one of this wallet's trust anchors, or are out of their dates. \
+               Nothing was stored.",
+        fix "If you know the issuer, get its anchors by a way that you trust, add them with `tessera wallet trust add FILE`, and \
+             ask for a new offer.";
+    CREDENTIAL_REJECTED = 1 "wallet/credential-rejected": "The credential fails a check",
+        cause "Its signature does not hold, it is bound to another key, of another type than was offered, out of its dates, or \
+               has no status. Nothing was stored.",
+        fix "Ask the issuer. There is no way around a failed check.";
+    VERIFIER_UNTRUSTED = 1 "wallet/verifier-untrusted": "Nobody whom this wallet trusts vouches for who asks",
+        cause "The certificates of the request do not lead to one of this wallet's trust anchors, or are out of their dates. \
+               The request was not answered, and nothing was shown.",
+        fix "If you know the verifier, get its anchors by a way that you trust, and add them with `tessera wallet trust add FILE`.";
+    REQUEST_REJECTED = 1 "wallet/request-rejected": "The request fails a check",
+        cause "It is not signed, signed by another certificate than its client identifier names, out of its time, of another \
+               client than the link, or asks in a way that this wallet does not serve. It was not answered, and nothing was shown.",
+        fix "Ask for a new link. There is no way around a failed check.";
+    NOTHING_SHOWN = 1 "wallet/nothing-shown": "Nothing was shown",
+        cause "You said no, nothing in the wallet fits the request, or it needs more than --disclose allows. The verifier was \
+               told `access_denied` in each case, so it does not learn which.",
+        fix "See `tessera wallet list`, or allow what is needed.";
+    DECLINED = 1 "wallet/declined": "The offer was not accepted",
+        cause "You said no. Nothing was redeemed, and the offer stays good until it ends.",
+        fix "Run the command again to accept it.";
+    FAULT = 5 "wallet/fault": "The wallet could not do its own part",
+        cause "Signing or encrypting failed. That is a fault of this program.",
+        fix "Report it with the message; it holds no secret.";
+}
+
+/// The page of a code; every code of this room has one.
+#[must_use]
+pub fn page(code: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.code == code).copied()
+}
+
+impl Page {
+    /// The page as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let Self { code, exit, title, cause, fix } = self;
+        format!("# {title}\n\n`{code}` · exit code {exit}\n\n**Cause.** {cause}\n\n**Fix.** {fix}\n")
+    }
+}

@@ -1,0 +1,128 @@
+//! What the vault's records hold: versioned JSON, sealed as a whole.
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The one version there is.
+const VERSION: u8 = 1;
+
+/// A held credential, as it came and from whom. Its key stands in a record of its own.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CredentialRecord {
+    v: u8,
+    /// `jwt~d1~d2~`.
+    pub(crate) text: String,
+    /// Identifier of the issuer it came from.
+    pub(crate) issuer: String,
+    /// The issuer's name, as its metadata had it.
+    pub(crate) issuer_name: Option<String>,
+    /// Id of the configuration.
+    pub(crate) configuration_id: String,
+    /// The credential's name, as the metadata had it.
+    pub(crate) name: Option<String>,
+    /// Subjects of the certificates that vouched for it when it came, signer first, anchor last.
+    pub(crate) trust_path: Vec<String>,
+    /// When it came.
+    pub(crate) received_at_ms: i64,
+}
+
+/// One line of history: what was asked, and what became of it. Claims are named, never written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    v: u8,
+    /// When, in Unix milliseconds.
+    pub at_ms: i64,
+    /// Client identifier of who asked.
+    pub client_id: String,
+    /// Subjects of their certificates, signer first.
+    pub verifier: Vec<String>,
+    /// Host that the answer went to.
+    pub answered_to: String,
+    /// What became of it.
+    pub outcome: Delivery,
+    /// What was shown; empty when nothing was.
+    pub shown: Vec<ShownCredential>,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// On its way: if it stays so, nobody knows whether it arrived.
+    Sent,
+    /// The verifier took it.
+    Delivered,
+    /// The verifier answered with a refusal; it has seen what was shown all the same.
+    Refused,
+    /// The holder said no; nothing was shown.
+    Declined,
+    /// Nothing fitted; nothing was shown, and the verifier was told no more than by a no.
+    NoMatch,
+}
+
+/// A credential that was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownCredential {
+    /// Its id in this wallet.
+    pub credential: String,
+    /// Its type.
+    pub vct: String,
+    /// The claims that were seen, by path.
+    pub claims: Vec<String>,
+}
+
+impl CredentialRecord {
+    /// The one maker; fills in the version.
+    pub(crate) fn of(received: &openid::vci::wallet::ReceivedCredential, at: Timestamp) -> Self {
+        Self {
+            v: VERSION,
+            text: received.credential.text().to_owned(),
+            issuer: received.issuer.clone(),
+            issuer_name: None,
+            configuration_id: received.configuration_id.clone(),
+            name: None,
+            trust_path: Vec::new(),
+            received_at_ms: at.as_millisecond(),
+        }
+    }
+}
+
+impl HistoryEntry {
+    /// A line that names who asked; nothing shown yet.
+    pub(crate) fn new(
+        request: &openid::vp::wallet::CheckedRequest,
+        outcome: Delivery,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            v: VERSION,
+            at_ms: at.as_millisecond(),
+            client_id: request.client_id().to_owned(),
+            verifier: request.certificates().iter().map(|it| it.subject.clone()).collect(),
+            answered_to: crate::http::host_of(request.response_uri()),
+            outcome,
+            shown: Vec::new(),
+        }
+    }
+
+    /// When.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.at_ms).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// The bytes of a record.
+pub(crate) fn encode(record: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(record).expect("texts, numbers and lists serialise")
+}
+
+/// A record of this version; none where the bytes are anything else.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    if value.get("v")?.as_u64()? != u64::from(VERSION) {
+        return None;
+    }
+    serde_json::from_value(value).ok()
+}
