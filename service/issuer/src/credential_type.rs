@@ -92,6 +92,16 @@ impl Issuer {
     }
 }
 
+impl tenancy::Prepare for Issuer {
+    fn prepare<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        tenant: &'a tenancy::Tenant,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(async move { self.provision(ctx, &tenant.name).await.map_err(|fault| fault.to_string()) })
+    }
+}
+
 impl Kind {
     fn of(row: TypeRow) -> Result<Self, StoreFault> {
         let claims: Value = serde_json::from_str(&row.claims).unwrap_or(Value::Null);
