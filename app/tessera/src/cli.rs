@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::output::Format;
 use crate::verb::{
-    context, credential, credential_type, key, ledger, login, offer, operator, service_account, status_list, tenant, trust_anchor,
-    verification,
+    context, credential, credential_type, key, ledger, login, offer, operator, service_account, status_list,
+    tenant, trust_anchor, verification,
 };
 use crate::{doctor, init, serve};
 use clap::{Args, Parser, Subcommand};
@@ -140,6 +140,9 @@ mod tests {
     fn a_two_word_noun_may_be_typed_with_a_space() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(joined(words("tessera trust anchor list")), words("tessera trust-anchor list"));
-        assert_eq!(joined(words("tessera offer create trust anchor")), words("tessera offer create trust anchor"));
+        assert_eq!(
+            joined(words("tessera offer create trust anchor")),
+            words("tessera offer create trust anchor")
+        );
     }
 }

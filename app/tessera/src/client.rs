@@ -27,8 +27,9 @@ pub struct Sent<'a> {
 impl Client {
     /// A client without a token, for public doors.
     pub fn anonymous(base: &str, ca_pem: Option<&[u8]>, timeout: Duration) -> Result<Self, Failure> {
-        let agent = verify::http::agent(timeout, ca_pem)
-            .map_err(|fault| Failure::usage(format!("the CA file cannot be used: {fault}"), "give a PEM file of certificates"))?;
+        let agent = verify::http::agent(timeout, ca_pem).map_err(|fault| {
+            Failure::usage(format!("the CA file cannot be used: {fault}"), "give a PEM file of certificates")
+        })?;
         Ok(Self { agent, base: base.trim_end_matches('/').to_owned(), bearer: None })
     }
 
@@ -36,14 +37,19 @@ impl Client {
     pub fn open(context: &Context, timeout: Duration) -> Result<Self, Failure> {
         let ca_pem = match &context.ca_file {
             Some(path) => Some(std::fs::read(path).map_err(|fault| {
-                Failure::usage(format!("{} cannot be read: {fault}", path.display()), "log in again with --ca FILE")
+                Failure::usage(
+                    format!("{} cannot be read: {fault}", path.display()),
+                    "log in again with --ca FILE",
+                )
             })?),
             None => None,
         };
         let mut client = Self::anonymous(&context.url, ca_pem.as_deref(), timeout)?;
         client.bearer = Some(match &context.login {
             Login::Session { token } => token.clone(),
-            Login::ServiceAccount { client_id, client_secret } => client.access_token(client_id, client_secret)?,
+            Login::ServiceAccount { client_id, client_secret } => {
+                client.access_token(client_id, client_secret)?
+            }
         });
         Ok(client)
     }
@@ -61,11 +67,20 @@ impl Client {
 
     /// `POST /oauth/token` (RFC 6749, 4.4).
     pub fn access_token(&self, client_id: &str, client_secret: &str) -> Result<String, Failure> {
-        let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", client_secret)];
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("client_secret", client_secret),
+        ];
         let answer = self.agent.post(format!("{}/oauth/token", self.base)).send_form(form);
         let (_, body) = self.read(answer)?;
         body.get("access_token").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-            Failure::new(Exit::Fault, "the token answer has no access_token", "", "check the server's version")
+            Failure::new(
+                Exit::Fault,
+                "the token answer has no access_token",
+                "",
+                "check the server's version",
+            )
         })
     }
 
@@ -101,7 +116,11 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        if path.starts_with("/api/") || path.starts_with("/once/") || path.starts_with("/openapi") {
+        let whole = ["/api/", "/once/", "/openapi", "/readyz"];
+        if path.starts_with("http") {
+            return path.to_owned();
+        }
+        if whole.iter().any(|prefix| path.starts_with(prefix)) {
             return format!("{}{path}", self.base);
         }
         format!("{}/api/v1{path}", self.base)

@@ -26,17 +26,17 @@ pub struct Config {
     /// `[store]`
     pub store: Store,
     /// `[ledger]`
-    pub ledger: Ledger,
+    pub ledger: audit::config::LedgerSection,
     /// `[custody]`
-    pub custody: Custody,
+    pub custody: custody::Config,
     /// `[issuer]`
     pub issuer: Issuer,
     /// `[verifier]`
     pub verifier: Verifier,
     /// `[api]`
     pub api: Api,
-    /// `[rate]`: see `edge::limit`
-    pub rate: Table,
+    /// `[rate]`
+    pub rate: edge::limit::RateConfig,
     /// `[metrics]`
     pub metrics: Metrics,
 }
@@ -57,7 +57,12 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { public_url: String::new(), bind: "[::]:8443".into(), outbound_allow: vec![], trusted_proxies: vec![] }
+        Self {
+            public_url: String::new(),
+            bind: "[::]:8443".into(),
+            outbound_allow: vec![],
+            trusted_proxies: vec![],
+        }
     }
 }
 
@@ -83,65 +88,6 @@ impl Default for Store {
     fn default() -> Self {
         Self { dir: "/var/lib/tessera".into() }
     }
-}
-
-/// `[ledger]`
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ledger {
-    /// Host name in the origins of the logs; fixed at their creation. Empty: the host of `public_url`.
-    pub origin_host: String,
-    /// Milliseconds between two checkpoints of a log that grows.
-    pub checkpoint_ms: u64,
-    /// Folder of the guard; empty: `guard` in the data folder.
-    pub guard_dir: PathBuf,
-    /// Whether checkpoints are signed by ML-DSA-44 too.
-    pub pq_signature: bool,
-}
-
-impl Default for Ledger {
-    fn default() -> Self {
-        Self { origin_host: String::new(), checkpoint_ms: 500, guard_dir: PathBuf::new(), pq_signature: true }
-    }
-}
-
-/// `[custody]`
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields, default)]
-pub struct Custody {
-    /// `software` is the only keeper of this build.
-    pub keeper: String,
-    /// `file:PATH` (0600) or `credential:NAME` (systemd).
-    pub root: String,
-    /// Seconds that an opened private part stays in memory.
-    pub cache_ttl_s: u64,
-    /// Not in this build: `true` stops the start.
-    pub four_eyes: bool,
-    /// Not in this build: `true` stops the start.
-    pub require_dpop: bool,
-    /// `[custody.step_up]`
-    pub step_up: StepUp,
-}
-
-impl Default for Custody {
-    fn default() -> Self {
-        Self {
-            keeper: "software".into(),
-            root: "file:root.key".into(),
-            cache_ttl_s: 300,
-            four_eyes: false,
-            require_dpop: false,
-            step_up: StepUp::default(),
-        }
-    }
-}
-
-/// `[custody.step_up]`
-#[derive(Deserialize, Clone, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct StepUp {
-    /// Not in this build: `true` stops the start.
-    pub required: bool,
 }
 
 /// `[issuer]`
@@ -192,20 +138,12 @@ pub struct Verifier {
     /// `if_present`, `require` or `ignore`.
     pub status_policy: String,
     /// Seconds that a status list may be stale before it fails.
-    pub status_grace_s: u64,
-    /// Bytes of a wallet's response.
-    pub body_bytes_max: usize,
+    pub status_grace_s: u32,
 }
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self {
-            session_ttl_s: 300,
-            result_ttl_s: 900,
-            status_policy: "if_present".into(),
-            status_grace_s: 0,
-            body_bytes_max: 524_288,
-        }
+        Self { session_ttl_s: 300, result_ttl_s: 900, status_policy: "if_present".into(), status_grace_s: 0 }
     }
 }
 
@@ -214,41 +152,7 @@ impl Default for Verifier {
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     /// `[[api.issuer]]`: outside issuers whose access tokens are taken.
-    pub issuer: Vec<OutsideIssuer>,
-}
-
-/// One `[[api.issuer]]`.
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-pub struct OutsideIssuer {
-    /// The issuer identifier.
-    pub url: String,
-    /// The expected `aud`.
-    pub audience: String,
-    /// Accepted algorithms.
-    #[serde(default = "es256_ps256_rs256")]
-    pub algs: Vec<String>,
-    /// Where the roles stand, as `realm_access.roles`.
-    #[serde(default = "keycloak_roles")]
-    pub roles_claim: String,
-    /// Where the tenant's name stands.
-    #[serde(default = "tenant_claim")]
-    pub tenant_claim: String,
-    /// Their role names to ours.
-    #[serde(default)]
-    pub role_map: std::collections::BTreeMap<String, String>,
-}
-
-fn es256_ps256_rs256() -> Vec<String> {
-    ["ES256", "PS256", "RS256"].map(str::to_owned).to_vec()
-}
-
-fn keycloak_roles() -> String {
-    "realm_access.roles".to_owned()
-}
-
-fn tenant_claim() -> String {
-    "tenant".to_owned()
+    pub issuer: Vec<edge::token::IssuerConfig>,
 }
 
 /// `[metrics]`
@@ -269,20 +173,31 @@ impl Config {
     /// Reads the file, lays the environment over it, and refuses what this build cannot hold to.
     pub fn load(path: &Path) -> Result<Self, Failure> {
         let size = std::fs::metadata(path).map(|m| m.len()).map_err(|fault| {
-            Failure::usage(format!("{} cannot be read: {fault}", path.display()), "make one: tessera init --public-url URL")
+            Failure::usage(
+                format!("{} cannot be read: {fault}", path.display()),
+                "make one: tessera init --public-url URL",
+            )
         })?;
         if size > FILE_BYTES_MAX {
-            return Err(Failure::usage(format!("{} has over {FILE_BYTES_MAX} bytes", path.display()), "it is no configuration"));
+            return Err(Failure::usage(
+                format!("{} has over {FILE_BYTES_MAX} bytes", path.display()),
+                "it is no configuration",
+            ));
         }
-        let text = std::fs::read_to_string(path)
-            .map_err(|fault| Failure::usage(format!("{} cannot be read: {fault}", path.display()), "check owner and mode"))?;
+        let text = std::fs::read_to_string(path).map_err(|fault| {
+            Failure::usage(format!("{} cannot be read: {fault}", path.display()), "check owner and mode")
+        })?;
         let config = Self::parse(&text, &path.display().to_string(), std::env::vars())?;
         config.refuse_what_is_not_built()?;
         Ok(config)
     }
 
     /// From text and an environment.
-    pub fn parse(text: &str, name: &str, env: impl Iterator<Item = (String, String)>) -> Result<Self, Failure> {
+    pub fn parse(
+        text: &str,
+        name: &str,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Failure> {
         let wrong = |fault: &toml::de::Error| {
             Failure::new(
                 Exit::Usage,
@@ -296,7 +211,9 @@ impl Config {
         toml::from_str::<Self>(text).map_err(|fault| wrong(&fault))?;
         let mut table: Table = toml::from_str(text).map_err(|fault| wrong(&fault))?;
         for (variable, value) in env {
-            if let Some((section, key)) = variable.strip_prefix(ENV_PREFIX).and_then(|rest| rest.split_once("__")) {
+            if let Some((section, key)) =
+                variable.strip_prefix(ENV_PREFIX).and_then(|rest| rest.split_once("__"))
+            {
                 overlay(&mut table, &section.to_lowercase(), &key.to_lowercase(), &value);
             }
         }
@@ -304,22 +221,15 @@ impl Config {
     }
 
     fn refuse_what_is_not_built(&self) -> Result<(), Failure> {
-        let asked = [
-            ("custody.require_dpop", self.custody.require_dpop, "DPoP on our own API"),
-            ("custody.step_up.required", self.custody.step_up.required, "step-up by passkey"),
-            ("custody.four_eyes", self.custody.four_eyes, "approval by a second owner"),
-            ("custody.keeper", self.custody.keeper != "software", "any keeper but software"),
-        ];
-        match asked.into_iter().find(|(_, asked, _)| *asked) {
-            None => Ok(()),
-            Some((key, _, what)) => Err(Failure::new(
+        self.custody.check().map_err(|fault| {
+            Failure::new(
                 Exit::Unreachable,
-                format!("{key} asks for what this version does not have"),
-                format!("{what} is not built yet; starting without it would pretend that it protects you"),
-                format!("remove {key}, and read docs/threat-model.md on what follows"),
+                "the configuration asks for what this version cannot hold to",
+                fault.to_string(),
+                "remove the key, and read docs/threat-model.md on what follows",
             )
-            .code("config/not-built")),
-        }
+            .code("config/not-built")
+        })
     }
 }
 
@@ -363,7 +273,9 @@ mod tests {
 
     #[test]
     fn a_wrong_key_names_its_line_and_the_nearest_right_one() {
-        let failure = Config::parse("[server]\npublic_ulr = \"x\"\n", "tessera.toml", std::iter::empty()).err().unwrap();
+        let failure = Config::parse("[server]\npublic_ulr = \"x\"\n", "tessera.toml", std::iter::empty())
+            .err()
+            .unwrap();
         assert!(failure.cause.contains("line 2"), "{}", failure.cause);
         assert_eq!(failure.fix, "did you mean public_url?");
     }
@@ -377,9 +289,12 @@ mod tests {
 
     #[test]
     fn what_is_not_built_stops_the_start() {
-        for text in ["[custody]\nrequire_dpop=true", "[custody]\nfour_eyes=true", "[custody.step_up]\nrequired=true"] {
+        for text in
+            ["[custody]\nrequire_dpop=true", "[custody]\nfour_eyes=true", "[custody.step_up]\nrequired=true"]
+        {
             let config = Config::parse(text, "f", std::iter::empty()).unwrap();
-            assert_eq!(config.refuse_what_is_not_built().unwrap_err().code, "config/not-built");
+            let failure = config.refuse_what_is_not_built().err().unwrap();
+            assert_eq!(failure.code, "config/not-built");
         }
     }
 }

@@ -98,7 +98,9 @@ pub fn list() -> Vec<String> {
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| entry.file_name().to_string_lossy().strip_suffix(".context.json").map(str::to_owned))
+        .filter_map(|entry| {
+            entry.file_name().to_string_lossy().strip_suffix(".context.json").map(str::to_owned)
+        })
         .collect();
     names.sort();
     names
@@ -118,5 +120,9 @@ pub fn write_private(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure
 }
 
 fn cannot_write(path: &std::path::Path, fault: &dyn std::fmt::Display) -> Failure {
-    Failure::start(format!("{} cannot be used", path.display()), fault, "check the folder's owner, mode and free space")
+    Failure::start(
+        format!("{} cannot be used", path.display()),
+        fault,
+        "check the folder's owner, mode and free space",
+    )
 }

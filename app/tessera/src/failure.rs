@@ -39,7 +39,12 @@ pub struct Failure {
 
 impl Failure {
     /// A failure without a page.
-    pub fn new(exit: Exit, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn new(
+        exit: Exit,
+        what: impl Into<String>,
+        cause: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self {
             what: what.into(),
             code: String::new(),
@@ -76,7 +81,12 @@ impl Failure {
             let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             cause.push_str(&format!("\n         {} {}", part("pointer"), part("detail")));
         }
-        let first = [text("title"), text("error_description"), text("error"), format!("the server answered {status}")];
+        let first = [
+            text("title"),
+            text("error_description"),
+            text("error"),
+            format!("the server answered {status}"),
+        ];
         let detail = text("detail");
         Self {
             what: first.into_iter().find(|t| !t.is_empty()).unwrap_or_default(),
@@ -97,7 +107,11 @@ impl Failure {
         }
         let mut text = format!("error: {}", self.what);
         if !self.code.is_empty() {
-            text.push_str(&format!("{:>width$}", self.code, width = (78usize.saturating_sub(text.len())).max(self.code.len() + 2)));
+            text.push_str(&format!(
+                "{:>width$}",
+                self.code,
+                width = (78usize.saturating_sub(text.len())).max(self.code.len() + 2)
+            ));
         }
         text.push('\n');
         for (name, value) in [("cause", &self.cause), ("fix", &self.fix)] {

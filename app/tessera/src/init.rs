@@ -32,7 +32,9 @@ pub fn run(args: &Args, now: jiff::Timestamp) -> Result<(), Failure> {
     let url = Url::parse(&args.public_url)
         .ok()
         .filter(|url| url.scheme() == "https" && url.path() == "/" && url.query().is_none())
-        .ok_or_else(|| Failure::usage("--public-url is not an https origin", "give https://HOST or https://HOST:PORT"))?;
+        .ok_or_else(|| {
+            Failure::usage("--public-url is not an https origin", "give https://HOST or https://HOST:PORT")
+        })?;
     let host = url.host_str().unwrap_or_default().to_owned();
     fs::create_dir_all(&args.dir).map_err(|fault| cannot(&args.dir, &fault))?;
     let dir = fs::canonicalize(&args.dir).map_err(|fault| cannot(&args.dir, &fault))?;
@@ -53,7 +55,10 @@ pub fn run(args: &Args, now: jiff::Timestamp) -> Result<(), Failure> {
     let port = url.port_or_known_default().unwrap_or(443);
     write_new(&dir.join("tessera.toml"), config(&url, port, &dir, &cert, &key).as_bytes(), 0o644)?;
     println!("wrote   {}", dir.join("tessera.toml").display());
-    println!("wrote   {}   keep a copy elsewhere: without it no key can be opened", dir.join("root.key").display());
+    println!(
+        "wrote   {}   keep a copy elsewhere: without it no key can be opened",
+        dir.join("root.key").display()
+    );
     if args.cert.is_none() {
         println!("wrote   {}   self-signed, {SELF_SIGNED_DAYS} days: for trying only", cert.display());
     }
@@ -63,8 +68,14 @@ pub fn run(args: &Args, now: jiff::Timestamp) -> Result<(), Failure> {
 }
 
 fn self_signed(dir: &Path, host: &str, now: jiff::Timestamp) -> Result<(PathBuf, PathBuf), Failure> {
-    let made = crate::certificate::self_signed(host, now, SELF_SIGNED_DAYS)
-        .map_err(|fault| Failure::new(Exit::Fault, "the certificate could not be made", fault, "give your own with --cert and --key"))?;
+    let made = crate::certificate::self_signed(host, now, SELF_SIGNED_DAYS).map_err(|fault| {
+        Failure::new(
+            Exit::Fault,
+            "the certificate could not be made",
+            fault,
+            "give your own with --cert and --key",
+        )
+    })?;
     let (cert, key) = (dir.join("tls.crt"), dir.join("tls.key"));
     write_new(&cert, made.chain_pem.as_bytes(), 0o644)?;
     write_new(&key, made.key_pem.expose().as_bytes(), 0o600)?;
@@ -82,7 +93,11 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
 }
 
 fn cannot(path: &Path, fault: &dyn std::fmt::Display) -> Failure {
-    Failure::start(format!("{} cannot be written", path.display()), fault, "name a folder of yours with --dir")
+    Failure::start(
+        format!("{} cannot be written", path.display()),
+        fault,
+        "name a folder of yours with --dir",
+    )
 }
 
 fn config(url: &Url, port: u16, dir: &Path, cert: &Path, key: &Path) -> String {
@@ -148,7 +163,8 @@ mod tests {
         let url = Url::parse("https://trust.example.org").unwrap();
         let text = config(&url, 443, Path::new("/x"), Path::new("/x/c"), Path::new("/x/k"));
         assert!(text.lines().count() <= 60);
-        let config = crate::config::Config::parse(&text, "f", std::iter::empty()).unwrap_or_else(|f| panic!("{}", f.cause));
+        let config = crate::config::Config::parse(&text, "f", std::iter::empty())
+            .unwrap_or_else(|f| panic!("{}", f.cause));
         assert_eq!(config.server.public_url, "https://trust.example.org");
     }
 }

@@ -59,7 +59,8 @@ fn members(prefix: &str, value: &Value) -> String {
 
 fn columns(items: &[Value]) -> String {
     let Some(Value::Object(first)) = items.first() else { return "nothing\n".to_owned() };
-    let names: Vec<&String> = first.iter().filter(|(_, v)| !v.is_object() && !v.is_array()).map(|(name, _)| name).collect();
+    let names: Vec<&String> =
+        first.iter().filter(|(_, v)| !v.is_object() && !v.is_array()).map(|(name, _)| name).collect();
     let cut = |text: String| text.chars().take(CELL_CHARS_MAX).collect::<String>();
     let mut rows: Vec<Vec<String>> = vec![names.iter().map(|name| name.to_uppercase()).collect()];
     rows.extend(items.iter().map(|item| names.iter().map(|name| cut(cell(&item[name.as_str()]))).collect()));
@@ -67,7 +68,8 @@ fn columns(items: &[Value]) -> String {
         (0..names.len()).map(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let line: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
@@ -89,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_list_becomes_columns_of_its_plain_members() {
-        let text = table(&json!({"items": [{"id": "key_1", "state": "active", "uses": ["jws:*"]}], "next": null}));
+        let text =
+            table(&json!({"items": [{"id": "key_1", "state": "active", "uses": ["jws:*"]}], "next": null}));
         assert_eq!(text, "ID     STATE\nkey_1  active\n");
     }
 

@@ -9,7 +9,10 @@ const LINE_CHARS: usize = 100;
 /// The first line.
 pub fn opening(keep: bool) -> String {
     let data = if keep { "data kept" } else { "data removed at exit (--keep DIR)" };
-    format!("tessera {} · DEV mode · plain http on 127.0.0.1 · {data} · Ctrl-C stops", env!("CARGO_PKG_VERSION"))
+    format!(
+        "tessera {} · DEV mode · plain http on 127.0.0.1 · {data} · Ctrl-C stops",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// One finished step with its checks.
@@ -33,7 +36,13 @@ pub fn step(out: &mut dyn Write, report: &Report, step: &Step) {
 /// What stays up, and what to try.
 pub fn closing(out: &mut dyn Write, report: &Report) {
     let failed = report.checks.iter().filter(|check| !check.ok).count();
-    let _ = writeln!(out, " {} of {} checks hold · {} ms", report.checks.len() - failed, report.checks.len(), report.elapsed_ms);
+    let _ = writeln!(
+        out,
+        " {} of {} checks hold · {} ms",
+        report.checks.len() - failed,
+        report.checks.len(),
+        report.elapsed_ms
+    );
     for warning in &report.warnings {
         let _ = writeln!(out, " ! {}", warning.text);
     }
@@ -47,5 +56,7 @@ pub fn closing(out: &mut dyn Write, report: &Report) {
 
 fn title(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }

@@ -20,6 +20,8 @@ pub enum Verb {
 pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List(page) => session.list("/credential-types", page),
-        Verb::Show { name } => session.show(session.client.get(&format!("/credential-types/{}", encoded(name)))?),
+        Verb::Show { name } => {
+            session.show(session.client.get(&format!("/credential-types/{}", encoded(name)))?)
+        }
     }
 }

@@ -130,20 +130,32 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             session.post("/keys", &json!({ "alg": alg, "label": label, "uses": uses }), write)
         }
         Verb::List { state, page } => {
-            let path = state.as_ref().map_or_else(|| "/keys".to_owned(), |state| format!("/keys?state={}", encoded(state)));
+            let path = state
+                .as_ref()
+                .map_or_else(|| "/keys".to_owned(), |state| format!("/keys?state={}", encoded(state)));
             session.list(&path, page)
         }
         Verb::Show { key } => session.show(session.client.get(&one(key, ""))?),
         Verb::Public { key, format, version } => {
             let version = version.map_or_else(String::new, |n| format!("&version={n}"));
-            print!("{}", session.client.get_text(&format!("{}?format={}{version}", one(key, "/public"), encoded(format)))?.1);
+            print!(
+                "{}",
+                session
+                    .client
+                    .get_text(&format!("{}?format={}{version}", one(key, "/public"), encoded(format)))?
+                    .1
+            );
             Ok(())
         }
         Verb::Sign(args) => sign(args, session),
         Verb::Rotate { key, compromised, ahead } => {
             let reason = if *compromised { "compromised" } else { "scheduled" };
             let activate = if *ahead { "ahead" } else { "now" };
-            session.show(session.client.post(&one(key, "/rotate"), &json!({ "reason": reason, "activate": activate }), Default::default())?)
+            session.show(session.client.post(
+                &one(key, "/rotate"),
+                &json!({ "reason": reason, "activate": activate }),
+                Default::default(),
+            )?)
         }
         Verb::Retire(args) => version(args, "retire", session),
         Verb::Freeze(args) => version(args, "freeze", session),
@@ -164,7 +176,9 @@ fn version(args: &VersionArgs, verb: &str, session: &Session) -> Result<(), Fail
 fn sign(args: &SignArgs, session: &Session) -> Result<(), Failure> {
     let payload = crypto::base64::url_encode(&read_input(&args.payload)?);
     let mut body = match args.format {
-        Container::Jws => json!({ "format": "jws", "typ": args.typ, "payload_b64": payload, "detached": args.detached }),
+        Container::Jws => {
+            json!({ "format": "jws", "typ": args.typ, "payload_b64": payload, "detached": args.detached })
+        }
         Container::CoseSign1 => {
             json!({ "format": "cose_sign1", "content_type": args.content_type, "payload_b64": payload, "detached": args.detached })
         }
@@ -172,7 +186,8 @@ fn sign(args: &SignArgs, session: &Session) -> Result<(), Failure> {
     if let Some(alg) = &args.alg {
         body["alg"] = json!(alg);
     }
-    let answer = session.client.post(&format!("/keys/{}/sign", encoded(&args.key)), &body, Default::default())?;
+    let answer =
+        session.client.post(&format!("/keys/{}/sign", encoded(&args.key)), &body, Default::default())?;
     let object = answer.get("jws").or_else(|| answer.get("cose_b64")).and_then(Value::as_str);
     match (session.format, object) {
         (Format::Table, Some(object)) => println!("{object}"),

@@ -84,10 +84,15 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::Tail => tail(session),
         Verb::List { kind, page } => {
-            let path = kind.as_ref().map_or_else(|| "/ledger/events".to_owned(), |kind| format!("/ledger/events?type={}", encoded(kind)));
+            let path = kind.as_ref().map_or_else(
+                || "/ledger/events".to_owned(),
+                |kind| format!("/ledger/events?type={}", encoded(kind)),
+            );
             session.list(&path, page)
         }
-        Verb::Show { entry } => session.show(session.client.get(&format!("/ledger/events/{}", encoded(entry)))?),
+        Verb::Show { entry } => {
+            session.show(session.client.get(&format!("/ledger/events/{}", encoded(entry)))?)
+        }
         Verb::Prove { entry, out } => prove(session, entry, out.as_deref()),
         Verb::Consistency { from, to } => {
             session.show(session.client.get(&format!("/ledger/consistency?from={from}&to={to}"))?)
@@ -112,12 +117,18 @@ fn prove(session: &Session, entry: &str, out: Option<&std::path::Path>) -> Resul
                 print!("{proof}");
                 return Ok(());
             };
-            return std::fs::write(path, proof)
-                .map_err(|fault| Failure::usage(format!("{} cannot be written: {fault}", path.display()), "name another file"));
+            return std::fs::write(path, proof).map_err(|fault| {
+                Failure::usage(format!("{} cannot be written: {fault}", path.display()), "name another file")
+            });
         }
         std::thread::sleep(TAIL_INTERVAL / 4);
     }
-    Err(Failure::new(Exit::Unreachable, "no checkpoint covers this entry yet", "the log may be quarantined", "see `tessera ledger status`"))
+    Err(Failure::new(
+        Exit::Unreachable,
+        "no checkpoint covers this entry yet",
+        "the log may be quarantined",
+        "see `tessera ledger status`",
+    ))
 }
 
 fn tail(session: &Session) -> Result<(), Failure> {
@@ -145,6 +156,8 @@ fn token(verb: &TokenVerb, session: &Session) -> Result<(), Failure> {
             session.show(session.client.post("/ledger/tokens", &body, Default::default())?)
         }
         TokenVerb::List(page) => session.list("/ledger/tokens", page),
-        TokenVerb::Revoke { id } => session.show(session.client.delete(&format!("/ledger/tokens/{}", encoded(id)))?),
+        TokenVerb::Revoke { id } => {
+            session.show(session.client.delete(&format!("/ledger/tokens/{}", encoded(id)))?)
+        }
     }
 }

@@ -31,12 +31,22 @@ pub fn run(args: &Args, common: &Common) -> Result<(), Failure> {
     let link = match (&args.link, &args.link_file) {
         (Some(link), _) => link.clone(),
         (None, Some(file)) => String::from_utf8_lossy(&read_input(file)?).trim().to_owned(),
-        (None, None) => return Err(Failure::usage("no link is given", "give --link URL or --link-file FILE")),
+        (None, None) => {
+            return Err(Failure::usage("no link is given", "give --link URL or --link-file FILE"));
+        }
     };
     let (base, secret) = link.rsplit_once("/once/").ok_or_else(|| {
-        Failure::usage("this is no one-time link", "a link looks like https://HOST/once/…; `tessera operator link` makes one")
+        Failure::usage(
+            "this is no one-time link",
+            "a link looks like https://HOST/once/…; `tessera operator link` makes one",
+        )
     })?;
-    let ca_pem = args.ca.as_ref().map(std::fs::read).transpose().map_err(|fault| Failure::usage(format!("--ca: {fault}"), "name a PEM file"))?;
+    let ca_pem = args
+        .ca
+        .as_ref()
+        .map(std::fs::read)
+        .transpose()
+        .map_err(|fault| Failure::usage(format!("--ca: {fault}"), "name a PEM file"))?;
     let client = Client::anonymous(base, ca_pem.as_deref(), Duration::from_secs(common.timeout_s))?;
     let answer = client.post(&format!("/once/{secret}"), &json!({}), Sent::default())?;
     let token = answer.get("session_token").and_then(Value::as_str).ok_or_else(|| {

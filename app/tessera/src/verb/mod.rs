@@ -121,10 +121,16 @@ pub fn encoded(text: &str) -> String {
 /// Reads a file, or standard input for `-`, bounded.
 pub fn read_input(file: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let fault = |fault: std::io::Error| Failure::usage(format!("{file} cannot be read: {fault}"), "name a file, or - for standard input");
+    let fault = |fault: std::io::Error| {
+        Failure::usage(format!("{file} cannot be read: {fault}"), "name a file, or - for standard input")
+    };
     match file {
         "-" => std::io::stdin().take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?,
-        path => std::fs::File::open(path).map_err(fault)?.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?,
+        path => std::fs::File::open(path)
+            .map_err(fault)?
+            .take(INPUT_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(fault)?,
     };
     if bytes.len() as u64 > INPUT_BYTES_MAX {
         return Err(Failure::usage(format!("{file} is larger than {INPUT_BYTES_MAX} bytes"), "send less"));
@@ -134,8 +140,9 @@ pub fn read_input(file: &str) -> Result<Vec<u8>, Failure> {
 
 /// Reads a JSON file.
 pub fn read_json(file: &str) -> Result<Value, Failure> {
-    serde_json::from_slice(&read_input(file)?)
-        .map_err(|fault| Failure::usage(format!("{file} is not JSON: {fault}"), "mend the file at that place"))
+    serde_json::from_slice(&read_input(file)?).map_err(|fault| {
+        Failure::usage(format!("{file} is not JSON: {fault}"), "mend the file at that place")
+    })
 }
 
 /// Reads a secret: a file that others may read is refused.
@@ -144,8 +151,12 @@ pub fn read_secret(file: &str) -> Result<String, Failure> {
     if file != "-" {
         let mode = std::fs::metadata(file).map(|m| m.permissions().mode()).unwrap_or(0);
         if mode & 0o077 != 0 {
-            return Err(Failure::usage(format!("{file} may be read by others (mode {:o})", mode & 0o777), format!("chmod 600 {file}")));
+            return Err(Failure::usage(
+                format!("{file} may be read by others (mode {:o})", mode & 0o777),
+                format!("chmod 600 {file}"),
+            ));
         }
     }
-    String::from_utf8(read_input(file)?).map_err(|_| Failure::usage(format!("{file} is not text"), "give the token alone"))
+    String::from_utf8(read_input(file)?)
+        .map_err(|_| Failure::usage(format!("{file} is not text"), "give the token alone"))
 }

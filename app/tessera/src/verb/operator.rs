@@ -23,9 +23,11 @@ pub enum Verb {
 /// Runs the verb.
 pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Invite { name, role } => {
-            session.show(session.client.post("/operators", &json!({ "name": name, "role": role }), Default::default())?)
-        }
+        Verb::Invite { name, role } => session.show(session.client.post(
+            "/operators",
+            &json!({ "name": name, "role": role }),
+            Default::default(),
+        )?),
         Verb::List(page) => session.list("/operators", page),
     }
 }

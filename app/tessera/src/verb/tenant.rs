@@ -47,7 +47,11 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::List(page) => session.list("/tenants", page),
         Verb::Show { tenant } => session.show(session.client.get(&one(tenant, ""))?),
-        Verb::Suspend { tenant } => session.show(session.client.post(&one(tenant, "/suspend"), &json!({}), Default::default())?),
-        Verb::Resume { tenant } => session.show(session.client.post(&one(tenant, "/resume"), &json!({}), Default::default())?),
+        Verb::Suspend { tenant } => {
+            session.show(session.client.post(&one(tenant, "/suspend"), &json!({}), Default::default())?)
+        }
+        Verb::Resume { tenant } => {
+            session.show(session.client.post(&one(tenant, "/resume"), &json!({}), Default::default())?)
+        }
     }
 }

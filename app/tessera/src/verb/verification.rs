@@ -42,7 +42,8 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::Create { query, wait, write } => {
             let sent = crate::client::Sent { idempotency_key: write.idempotency_key.as_deref() };
-            let made = session.client.post("/verifications", &json!({ "dcql_query": read_json(query)? }), sent)?;
+            let made =
+                session.client.post("/verifications", &json!({ "dcql_query": read_json(query)? }), sent)?;
             let id = made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
             session.show(made)?;
             if !wait {

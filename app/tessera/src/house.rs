@@ -1,0 +1,270 @@
+//! The rooms of one process, wired together; no rule stands here.
+//!
+//! ```text
+//! Plan ─► store ─► tenancy ─► edge ─► custody ─► audit (start checks) ─► issuer, verifier ─► doors, jobs
+//! ```
+
+use crate::config::{self, Config};
+use crate::failure::{Exit, Failure};
+use audit::Audit;
+use credential::presentation::StatusMode;
+use custody::Custody;
+use edge::health::Status;
+use edge::{Clock, Doors, Edge};
+use issuer::Issuer;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::{Ctx, Entropy, OpenFault, Store, StoreConfig, TenantId};
+use tenancy::tenant::NewTenant;
+use tenancy::{Tenancy, Tenant};
+use tlog::event::Event;
+use url::Url;
+use verifier::Verifier;
+
+/// The database's name in the data folder.
+pub const DATABASE: &str = "tessera.db";
+
+/// What a house is opened with.
+pub struct Plan {
+    /// `public_url`.
+    pub public_url: Url,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The root of the software keeper.
+    pub root: crypto::secret::Secret<[u8; 32]>,
+    /// Development: loopback, plain http, wider rates.
+    pub dev: bool,
+    /// The configuration.
+    pub config: Config,
+    /// Certificates that our own outbound client trusts beside the machine's.
+    pub outbound_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
+}
+
+/// The open rooms. Clones share them.
+#[derive(Clone)]
+pub struct House {
+    /// What is kept.
+    pub store: Store,
+    /// Who may do what.
+    pub tenancy: Tenancy,
+    /// What every door shares.
+    pub edge: Edge,
+    /// Signing keys.
+    pub custody: Custody,
+    /// The Ledger.
+    pub audit: Audit,
+    /// The issuer role.
+    pub issuer: Issuer,
+    /// The verifier role.
+    pub verifier: Verifier,
+    /// How often checkpoints are signed, milliseconds.
+    pub checkpoint_ms: u64,
+}
+
+impl House {
+    /// Opens every room in order. A first run makes the house log, the system log and the instance's keys.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the room and what mends it.
+    pub async fn open(plan: Plan) -> Result<Self, Failure> {
+        let Plan { public_url, data, root, dev, config, outbound_roots } = plan;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).map_err(|fault| {
+            Failure::start(format!("{} cannot be made", data.display()), fault, "name a folder of yours")
+        })?;
+        let store =
+            Store::open(StoreConfig::new(data.join(DATABASE), root), &migrations()).map_err(cannot_open)?;
+        let host = public_url.host_str().unwrap_or("localhost").to_owned();
+        let tenancy = Tenancy::new(store.clone(), tenancy::Config::new(&host));
+        let edge_config = edge_config(&config, public_url, dev, outbound_roots);
+        let base = edge_config.base().to_owned();
+        #[expect(clippy::disallowed_methods, reason = "the program's one clock is made here")]
+        let clock = Clock::running(jiff::Timestamp::now);
+        let edge = Edge::new(edge_config, store.clone(), tenancy.clone(), clock, Entropy::Os)
+            .map_err(|fault| Failure::usage(fault.to_string(), "mend the configuration at that place"))?;
+        let settings = custody::Settings::new(&base, dev, config.custody.clone());
+        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let ctx = edge.tick();
+        let checkpoint_ms = config.ledger.checkpoint_ms;
+        let ledger = config.ledger.clone().decided(&base, &host, &data);
+        let audit = Audit::open(store.clone(), custody.clone(), ledger, &ctx).await.map_err(|fault| {
+            Failure::start(
+                "the ledger cannot be opened",
+                fault,
+                "see `tessera doctor`; never delete the guard",
+            )
+            .code("ledger/start")
+        })?;
+        custody
+            .provision_system(&ctx)
+            .await
+            .map_err(|fault| fault_of("the instance's keys cannot be made", &fault))?;
+        let issuer = Issuer::new(store.clone(), custody.clone(), issuer_config(&config, &base));
+        let verifier = Verifier::new(
+            store.clone(),
+            custody.clone(),
+            edge.outbound().clone(),
+            verifier_config(&config, &base)?,
+        );
+        tenancy.on_new_tenant(Arc::new(audit.clone()));
+        tenancy.on_new_tenant(Arc::new(custody.clone()));
+        tenancy.on_new_tenant(Arc::new(issuer.clone()));
+        let house = Self { store, tenancy, edge, custody, audit, issuer, verifier, checkpoint_ms };
+        house.watch();
+        let started = Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
+        if let Err(fault) = house.store.record(&ctx, started).await {
+            tracing::warn!(%fault, "the start could not be recorded; see /readyz");
+        }
+        Ok(house)
+    }
+
+    /// Every door of every room.
+    pub fn doors(&self) -> Doors {
+        custody::http::doors(&self.custody)
+            .and(self.audit.doors())
+            .and(self.issuer.doors())
+            .and(self.verifier.doors())
+            .and(crate::docs::doors())
+    }
+
+    /// The tenant of this name, made if it is not there.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    pub async fn tenant(&self, name: &str, title: &str) -> Result<Tenant, Failure> {
+        let ctx = self.edge.tick();
+        let found = self
+            .tenancy
+            .tenant_named(&ctx, name)
+            .await
+            .map_err(|fault| fault_of("the tenants cannot be read", &fault))?;
+        if let Some(tenant) = found {
+            return Ok(tenant);
+        }
+        let new = NewTenant { name: name.to_owned(), title: Some(title.to_owned()) };
+        let (tenant, _) = self
+            .tenancy
+            .create_tenant(&ctx, new, None)
+            .await
+            .map_err(|fault| fault_of(&format!("the tenant {name} cannot be made"), &fault))?;
+        Ok(tenant)
+    }
+
+    /// A context for an act of the instance inside a tenant.
+    pub fn inside(&self, tenant: &TenantId) -> Ctx {
+        self.edge.tick().for_tenant(tenant.clone())
+    }
+
+    /// Registers the readiness checks of the rooms.
+    fn watch(&self) {
+        let store = self.store.clone();
+        self.edge.health().register("store", move |_| {
+            let ended = store.is_ended();
+            async move {
+                if ended {
+                    (Status::Down, "the writer has ended".to_owned())
+                } else {
+                    (Status::Ok, "reads and writes".to_owned())
+                }
+            }
+        });
+        let audit = self.audit.clone();
+        self.edge.health().register("ledger", move |now| {
+            let found = match audit.readiness(now) {
+                audit::Readiness::Ready => (Status::Ok, "every log is signed in time".to_owned()),
+                audit::Readiness::Degraded(why) => (Status::Degraded, why),
+                audit::Readiness::Down(why) => (Status::Down, why),
+            };
+            async move { found }
+        });
+        let (custody, edge) = (self.custody.clone(), self.edge.clone());
+        self.edge.health().register("custody", move |_| {
+            let (custody, edge) = (custody.clone(), edge.clone());
+            async move {
+                match custody.is_rotation_blocked(&edge.tick()).await {
+                    Ok(false) => (Status::Ok, "keys rotate".to_owned()),
+                    Ok(true) => (Status::Degraded, "a rotation waits for an outside certificate".to_owned()),
+                    Err(fault) => (Status::Down, fault.to_string()),
+                }
+            }
+        });
+    }
+}
+
+/// Every room's migrations, lowest room first.
+pub fn migrations() -> [store::Migrations; 6] {
+    [
+        tenancy::MIGRATIONS,
+        edge::MIGRATIONS,
+        custody::MIGRATIONS,
+        audit::MIGRATIONS,
+        issuer::MIGRATIONS,
+        verifier::MIGRATIONS,
+    ]
+}
+
+fn edge_config(
+    config: &Config,
+    public_url: Url,
+    dev: bool,
+    outbound_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
+) -> edge::Config {
+    let mut edge = edge::Config::new(public_url, dev);
+    if !dev {
+        edge.rate = config.rate;
+    }
+    edge.issuers = config.api.issuer.clone();
+    edge.outbound_allow = config.server.outbound_allow.clone();
+    edge.outbound_roots = outbound_roots;
+    edge
+}
+
+fn issuer_config(config: &Config, base: &str) -> issuer::Config {
+    let config::Issuer { offer_ttl_s, access_bearer_ttl_s, rounds_max, status_entries, .. } =
+        config.issuer.clone();
+    issuer::Config {
+        offer_ttl_s,
+        access_bearer_ttl_s,
+        rounds_max,
+        status_entries,
+        status_ttl_s: config.issuer.status_ttl_s,
+        status_exp_s: config.issuer.status_exp_s,
+        signer_min_left_s: config.issuer.signer_min_left_s.cast_signed(),
+        ..issuer::Config::new(base)
+    }
+}
+
+fn verifier_config(config: &Config, base: &str) -> Result<verifier::Config, Failure> {
+    let status_policy = match config.verifier.status_policy.as_str() {
+        "if_present" => StatusMode::IfPresent,
+        "require" => StatusMode::Require,
+        "ignore" => StatusMode::Ignore,
+        other => {
+            let what = format!("verifier.status_policy = {other} is no policy");
+            return Err(Failure::usage(what, "use if_present, require or ignore"));
+        }
+    };
+    Ok(verifier::Config {
+        session_ttl_s: config.verifier.session_ttl_s,
+        result_ttl_s: config.verifier.result_ttl_s,
+        status_policy,
+        status_grace_s: config.verifier.status_grace_s,
+        ..verifier::Config::new(base)
+    })
+}
+
+fn cannot_open(fault: OpenFault) -> Failure {
+    Failure::new(
+        Exit::Unreachable,
+        "the store cannot be opened",
+        fault.to_string(),
+        "check the folder's owner, mode and space, that no other process uses it, and that the root key is its own",
+    )
+    .code("store/open")
+}
+
+/// A fault of ours at start.
+pub fn fault_of(what: &str, fault: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Unreachable, what, fault.to_string(), "see the log lines above, and `tessera doctor`")
+}

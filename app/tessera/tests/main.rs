@@ -1,0 +1,6 @@
+//! The binary as its users meet it.
+
+mod cli;
+mod openapi;
+mod program;
+mod readme;
