@@ -1,6 +1,7 @@
 //! A house for one test: a real database, a standing clock, two tenants, the doors.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::Value;
-use store::{Actor, Ctx, DetailQuery, Entropy, LogId, LogSpec, Store, TenantId};
+use store::{Actor, Ctx, DetailQuery, Entropy, LogId, LogSpec, Migrations, Store, TenantId};
 use tenancy::service_account::NewAccount;
 use tenancy::tenant::NewTenant;
 use tenancy::{Role, Roles, Tenancy, Tenant};
@@ -25,6 +26,9 @@ use tower::ServiceExt;
 pub const NOW: &str = "2026-11-20T12:00:00Z";
 /// Where the house answers.
 pub const PUBLIC_URL: &str = "http://localhost:8400";
+
+/// The rooms whose tables the house has.
+pub const ROOMS: [Migrations; 3] = [tenancy::MIGRATIONS, edge::MIGRATIONS, custody::MIGRATIONS];
 
 pub struct House {
     pub store: Store,
@@ -87,7 +91,11 @@ impl House {
     }
 
     pub async fn with(config: Config, is_dev: bool) -> House {
-        let store = Store::ephemeral(&[tenancy::MIGRATIONS, edge::MIGRATIONS, custody::MIGRATIONS]).unwrap();
+        House::on(Store::ephemeral(&ROOMS).unwrap(), config, is_dev).await
+    }
+
+    /// A house on a store of its own.
+    pub async fn on(store: Store, config: Config, is_dev: bool) -> House {
         let tenancy = Tenancy::new(store.clone(), tenancy::Config::new("ledger.test"));
         let (clock, hand) = Clock::standing(NOW.parse().unwrap());
         let entropy = Entropy::seeded(7);
