@@ -27,7 +27,7 @@ use crate::store::{self, CheckpointRow, LogRow};
 use crate::tree::{Tree, full_tiles};
 
 /// How far the clock may stand before the last signed time: what a time service may step back.
-const CLOCK_SLACK_MS: i64 = 5_000;
+pub(crate) const CLOCK_SLACK_MS: i64 = 5_000;
 
 /// Entries at the right edge that are recomputed at each start.
 const EDGE_ENTRIES: u64 = TILE_WIDTH as u64;
@@ -131,8 +131,7 @@ pub(crate) async fn against_guard(
         let detail = format!("{} entries were signed, the database has {}", held.size, edge.size());
         return Ok(breach(Invariant::Guard, detail));
     }
-    let root = if held.size == edge.size() { Some(edge.root()) } else { tree.root(held.size).await? };
-    Ok(match root {
+    Ok(match root_at(tree, edge, held.size).await? {
         Some(root) if root == held.root => None,
         _ => {
             breach(Invariant::Guard, format!("the root at size {} is not the one that was signed", held.size))
@@ -178,9 +177,14 @@ async fn right_edge(
         return at(format!("entry {index} is not the one in its tile"));
     }
     if let Some(published) = published {
-        return checkpoint(tree, row, published).await;
+        return checkpoint(tree, row, edge, published).await;
     }
     Ok(None)
+}
+
+/// The root at a size up to the edge's, from the edge where that is enough.
+async fn root_at(tree: Tree<'_>, edge: &Edge, size: u64) -> Result<Option<Hash>, StoreFault> {
+    if size == edge.size() { Ok(Some(edge.root())) } else { tree.root(size).await }
 }
 
 /// The first of the last 256 entries that is not the one whose hash stands in its full tile.
@@ -207,6 +211,7 @@ async fn unlike_tile(tree: Tree<'_>, size: u64) -> Result<Option<u64>, StoreFaul
 async fn checkpoint(
     tree: Tree<'_>,
     row: &LogRow,
+    edge: &Edge,
     published: &CheckpointRow,
 ) -> Result<Option<Breach>, StoreFault> {
     let signed = SignedCheckpoint::open(&published.note, &row.vkeys).ok();
@@ -218,7 +223,7 @@ async fn checkpoint(
         let detail = format!("the checkpoint of size {} is not the one that was signed", published.size);
         return Ok(breach(Invariant::RightEdge, detail));
     }
-    let root = if published.size > row.size { None } else { tree.root(published.size).await? };
+    let root = if published.size > row.size { None } else { root_at(tree, edge, published.size).await? };
     Ok(match root {
         Some(root) if root == published.root => None,
         _ => breach(

@@ -12,8 +12,9 @@
 //! Invariants: the size of an origin never falls; two roots for one size never stand; nothing is acked before its fsync.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -130,9 +131,10 @@ struct State {
 impl Guard {
     /// Opens the guard in `folder`, making it on a first run; a torn last record is dropped.
     pub fn open(folder: &Path) -> Result<Guard, GuardFault> {
-        fs::create_dir_all(folder).map_err(|fault| unusable(folder, &fault))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|fault| unusable(folder, &fault))?;
         let lock_path = folder.join(LOCK);
-        let lock = OpenOptions::new().create(true).write(true).truncate(false).open(&lock_path);
+        let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&lock_path);
         let lock = lock.map_err(|fault| unusable(&lock_path, &fault))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| GuardFault::InUse { path: folder.to_owned() })?;
@@ -147,7 +149,8 @@ impl Guard {
             true => BTreeMap::new(),
             false => read_records(&bytes).map_err(|offset| GuardFault::Damaged { path, offset })?,
         };
-        let (file, length) = write_whole(folder, &held).map_err(|fault| unusable(folder, &fault))?;
+        let (file, length) = next_file(folder, &held).map_err(|fault| unusable(folder, &fault))?;
+        sync_name(folder).map_err(|fault| unusable(folder, &fault))?;
         let state = State { file, length, held, poisoned: false };
         Ok(Guard { folder: folder.to_owned(), state: Mutex::new(state), _lock: lock })
     }
@@ -217,13 +220,22 @@ impl State {
         Ok(())
     }
 
+    /// Rewrites the file when it has grown. A disk that has no room for a second file leaves the first one as it is.
     fn compact(&mut self, folder: &Path) -> std::io::Result<()> {
         if self.length <= GROWTH_BYTES_MAX || self.length <= 2 * encoded(&self.held).len() as u64 {
             return Ok(());
         }
-        let (file, length) = write_whole(folder, &self.held)?;
-        (self.file, self.length) = (file, length);
-        Ok(())
+        match next_file(folder, &self.held) {
+            Ok((file, length)) => (self.file, self.length) = (file, length),
+            Err(fault) => {
+                tracing::warn!(%fault, "the guard could not be rewritten: it grows on");
+                return Ok(());
+            }
+        }
+        // Both names hold every record, so a crash here loses nothing; but what comes next must not go to a nameless file.
+        let named = sync_name(folder);
+        self.poisoned |= named.is_err();
+        named
     }
 }
 
@@ -240,16 +252,20 @@ fn accepts(current: Option<&Held>, step: &Advance) -> bool {
     })
 }
 
-/// Writes a file with the last record of each origin and puts it in the place of the old one.
-fn write_whole(folder: &Path, held: &BTreeMap<String, Held>) -> std::io::Result<(File, u64)> {
+/// Makes a file with the last record of each origin, durable, and puts it in the place of the old one.
+fn next_file(folder: &Path, held: &BTreeMap<String, Held>) -> std::io::Result<(File, u64)> {
     let (next, path) = (folder.join(NEXT), folder.join(RECORDS));
     let bytes = encoded(held);
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&next)?;
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&next)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&next, &path)?;
-    File::open(folder)?.sync_all()?;
     Ok((file, bytes.len() as u64))
+}
+
+/// Makes the name of the record file durable.
+fn sync_name(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn encoded(held: &BTreeMap<String, Held>) -> Vec<u8> {
@@ -397,6 +413,26 @@ mod tests {
         );
         fs::write(&path, b"something else").unwrap();
         assert_eq!(Guard::open(folder.path()).unwrap_err(), GuardFault::Damaged { path, offset: 0 });
+    }
+
+    #[test]
+    fn nobody_else_reads_the_folder_or_its_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("deep/guard");
+        let _guard = Guard::open(&place).unwrap();
+        for path in [place.clone(), place.join(RECORDS), place.join(LOCK)] {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_place_below_a_file_is_refused_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"x").unwrap();
+        let place = file.join("guard");
+        assert!(matches!(Guard::open(&place), Err(GuardFault::Folder { path, .. }) if path == place));
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use ::store::{Ctx, LogId, Store, TenantId};
@@ -69,6 +70,8 @@ pub struct Inner {
     logs: RwLock<BTreeMap<LogId, Arc<Log>>>,
     /// Held while a log is made, so that it is made once.
     opening: tokio::sync::Mutex<()>,
+    /// Whether the clock stood before the last signed time when it was last looked at.
+    clock_is_behind: AtomicBool,
 }
 
 impl Deref for Audit {

@@ -7,6 +7,7 @@
 //! Each step of making a log does nothing if it was done, so a crash between two of them is mended by the next call. The guard
 //! knows a log before the database does: a log that the guard lacks was therefore never being made, and is a fault (I6).
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use ::store::{CommitError, Ctx, LogId, LogKind, LogSpec, Reason, Store, StoreFault, TenantId, Unit};
@@ -90,7 +91,17 @@ impl Audit {
         let guard = Arc::new(guard.unwrap_or_else(|_| Err(GuardFault::Poisoned))?);
         let logs = RwLock::default();
         let opening = tokio::sync::Mutex::new(());
-        let audit = Audit { inner: Arc::new(Inner { store, custody, guard, config, logs, opening }) };
+        let audit = Audit {
+            inner: Arc::new(Inner {
+                store,
+                custody,
+                guard,
+                config,
+                logs,
+                opening,
+                clock_is_behind: AtomicBool::new(false),
+            }),
+        };
         let rows = store::logs(&audit.store, ctx).await?;
         let first_run = rows.is_empty();
         audit.check_all(ctx, rows).await?;
@@ -109,6 +120,16 @@ impl Audit {
     pub async fn open_log(&self, ctx: &Ctx, tenant: &TenantId) -> Result<LogId, OpenLogFault> {
         let spec = LogSpec::of(&self.config.origin_host, tenant);
         self.make(ctx, spec).await
+    }
+
+    /// Makes logs that take entries and that this room was not told of: their tenant's making was cut short.
+    pub(crate) async fn take_in_strays(&self, ctx: &Ctx) {
+        if self.store.waiting().keys().all(|id| self.log(id).is_some()) {
+            return;
+        }
+        if let Err(fault) = self.open_missing(&ctx.for_tenant(TenantId::SYSTEM)).await {
+            tracing::error!(%fault, "a log that takes entries could not be made");
+        }
     }
 
     /// Moves the guard on, off the async threads: it waits for the disk.

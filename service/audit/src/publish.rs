@@ -7,14 +7,16 @@
 //! Invariants: nothing is signed before the tree is durable, below the guard, or beside it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ::store::{Ctx, LogId, Reason, StoreFault, TenantId};
 use thiserror::Error;
 use tlog::checkpoint::Checkpoint;
+use tlog::event::Event;
 use tlog::note::{Note, NoteFault, SignatureFault, message_to_sign};
 use tlog::tile::Edge;
 
-use crate::check::{Breach, Invariant};
+use crate::check::{Breach, CLOCK_SLACK_MS, Invariant};
 use crate::guard::{Advance, GuardFault, Held, Verdict};
 use crate::log::Log;
 use crate::store::CheckpointRow;
@@ -62,6 +64,7 @@ impl Audit {
     /// Signs and publishes every log that grew since its last checkpoint; answers which. A log that fails does not stop the
     /// others.
     pub async fn publish(&self, ctx: &Ctx) -> Vec<LogId> {
+        self.take_in_strays(ctx).await;
         let mut signed = Vec::new();
         for log in self.logs() {
             match self.sign(ctx, &log).await {
@@ -97,6 +100,7 @@ impl Audit {
         // A clock that ran back must not make a later checkpoint look older; I5 looks at it at the next start.
         let last = log.published().map_or(0, |row| row.signed_at_ms);
         let signed_at_ms = ctx.now_ms().max(last);
+        self.watch_clock(&ctx, signed_at_ms - ctx.now_ms()).await;
         let checkpoint = Checkpoint { origin: log.origin.clone(), size: edge.size(), root: edge.root() };
         let note = self.signed_note(&ctx, log, &checkpoint, signed_at_ms).await?;
         let (size, root) = (checkpoint.size, checkpoint.root);
@@ -125,6 +129,18 @@ impl Audit {
         };
         self.enter_quarantine(ctx, log, breach).await;
         Ok(None)
+    }
+
+    /// Tells once of a clock that ran back, and again only after it was right in between.
+    async fn watch_clock(&self, ctx: &Ctx, behind_ms: i64) {
+        let is_behind = behind_ms > CLOCK_SLACK_MS;
+        if self.clock_is_behind.swap(is_behind, Ordering::Relaxed) || !is_behind {
+            return;
+        }
+        let event = Event::ClockRanBack { seconds: behind_ms.unsigned_abs() / 1_000 };
+        if let Err(fault) = self.store.record(&ctx.for_tenant(TenantId::SYSTEM), event).await {
+            tracing::warn!(%fault, "a clock that ran back could not be recorded");
+        }
     }
 
     async fn signed_note(

@@ -3,17 +3,21 @@
 //! Invariants: a private log answers only a token for that log, or a role in its tenant; an unknown path and a tile past the
 //! published size give the same bytes; a path with an escape is never decoded, so it names nothing.
 
+use std::io::Write;
+
 use ::store::LogId;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use edge::extract::Call;
 use edge::problem::{Problem, pages};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tenancy::Permission;
-use tlog::tile::TilePath;
+use tlog::tile::{Level, TilePath};
 
 use crate::Audit;
 use crate::log::Log;
@@ -39,7 +43,12 @@ enum Thing {
 }
 
 /// `GET /log/{*path}`.
-pub(super) async fn read(State(audit): State<Audit>, call: Call, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn read(
+    State(audit): State<Audit>,
+    call: Call,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let Some((id, thing)) = named(uri.path()) else { return Ok(not_found()) };
     let Some(log) = audit.log(&id) else { return Ok(not_found()) };
     if thing != Thing::Keys && !may_read(&audit, &call, &log).await? {
@@ -47,6 +56,7 @@ pub(super) async fn read(State(audit): State<Audit>, call: Call, uri: Uri) -> Re
         problem.challenge = Some(HeaderValue::from_static("Bearer realm=\"tessera\""));
         return Err(problem);
     }
+    let is_bundle = matches!(&thing, Thing::Tile(path) if path.level == Level::Entries);
     let found = match thing {
         Thing::Checkpoint => log.published().map(|row| (row.note.clone(), TEXT, CHECKPOINT_AGE)),
         Thing::Keys => Some((keys_text(&log).into_bytes(), TEXT, KEYS_AGE)),
@@ -54,10 +64,18 @@ pub(super) async fn read(State(audit): State<Audit>, call: Call, uri: Uri) -> Re
             audit.tile(&call.ctx, &log.id, path).await?.map(|bytes| (bytes, OCTETS, TILE_AGE))
         }
     };
-    Ok(match found {
-        Some((bytes, media, age)) => answer(&log, bytes, media, age),
-        None => not_found(),
-    })
+    let Some((bytes, media, age)) = found else { return Ok(not_found()) };
+    if !is_bundle {
+        return Ok(answer(&log, bytes, media, age));
+    }
+    let packed = if takes_gzip(&headers) { gzip(&bytes) } else { None };
+    let is_packed = packed.is_some();
+    let mut response = answer(&log, packed.unwrap_or(bytes), media, age);
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if is_packed {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -142,6 +160,23 @@ fn answer(log: &Log, bytes: Vec<u8>, media: &'static str, age: &'static str) -> 
 }
 
 const NOSNIFF: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
+
+/// Whether the caller takes gzip. Hashes do not pack, entries halve.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = lists.flat_map(|list| list.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = matches!(weight.replace(' ', "").as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}
 
 /// The same bytes for every thing that is not there.
 fn not_found() -> Response {

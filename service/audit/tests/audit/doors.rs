@@ -1,5 +1,7 @@
 //! The doors of the logs, and who may come through them.
 
+use std::io::Read;
+
 use http::StatusCode;
 use serde_json::json;
 use store::LogId;
@@ -209,4 +211,27 @@ async fn every_width_up_to_the_published_one_is_served() {
     }
     let full = street.get(&format!("/log/{log}/tile/0/000"), &token).await;
     assert_eq!(full.body.len(), 8_192);
+}
+
+#[tokio::test]
+async fn a_bundle_is_packed_for_those_who_take_gzip() {
+    let street = Street::new().await;
+    let size = street.audit.checkpoint(&LogId::system()).unwrap();
+    let keys = street.audit.vkeys(&LogId::system());
+    let size = SignedCheckpoint::open(&size, &keys).unwrap().checkpoint().size;
+    let path = format!("/log/system/{}", TilePath::at(Level::Entries, 0, size).unwrap());
+    let plain = street.get(&path, "").await;
+    let ask = async |coding: &str| {
+        let request = http::Request::get(&path).header("accept-encoding", coding);
+        street.send(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let packed = ask("br, gzip").await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(packed.header("vary"), "Accept-Encoding");
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+    for coding in ["identity", "gzip;q=0", "br", ""] {
+        assert_eq!(ask(coding).await.body, plain.body, "{coding}");
+    }
 }

@@ -57,6 +57,17 @@ async fn a_log_whose_making_was_cut_short_is_finished_by_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_log_that_this_room_was_not_told_of_is_taken_in_while_it_runs() {
+    let house = House::new().await;
+    let tenant = TenantId::new(&house.ctx);
+    let ctx = house.ctx.for_tenant(tenant.clone());
+    house.store.create_log(&ctx, &LogSpec::of("house.example", &tenant)).await.unwrap();
+    house.append(&ctx, 3).await;
+    assert!(house.audit.settle(&house.ctx).await);
+    assert_eq!(house.walk(&own_log(&ctx)).await.unwrap().size, 3);
+}
+
+#[tokio::test]
 async fn a_log_that_the_guard_knows_and_the_database_not_yet_is_finished() {
     let house = House::new().await;
     let ctx = house.tenant().await;

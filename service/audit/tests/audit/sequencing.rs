@@ -116,6 +116,20 @@ async fn no_leaf_holds_the_detail_of_its_event() {
     }
 }
 
+#[test]
+fn every_statement_prepares_on_sqlite() {
+    store::conformance::try_on_sqlite(&[tessera_audit::MIGRATIONS], tessera_audit::STATEMENTS).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: set TESSERA_TEST_PG"]
+async fn every_statement_prepares_on_postgresql() {
+    let url = std::env::var(store::conformance::POSTGRES_URL).unwrap();
+    let tried =
+        store::conformance::try_on_postgres(&url, &[tessera_audit::MIGRATIONS], tessera_audit::STATEMENTS);
+    tried.await.unwrap();
+}
+
 #[tokio::test]
 async fn an_unknown_log_is_named() {
     let house = House::new().await;
