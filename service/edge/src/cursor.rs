@@ -80,6 +80,7 @@ pub fn page(limit: Option<u32>, after: Option<&str>) -> Result<Page, Problem> {
 
 /// A page as it is answered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Listing<T> {
     /// The rows.
     pub items: Vec<T>,

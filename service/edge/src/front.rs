@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Actor, Ctx, TenantId};
+use tlog::event::Event;
 
 /// A request must be answered within this time (L&O §8).
 pub(crate) const REQUEST_TIMEOUT_S: u64 = 60;
@@ -56,6 +57,9 @@ pub(crate) async fn pass(State(edge): State<Edge>, mut request: Request, next: N
     let response = serve(&edge, request, next).await;
     let spec = response.extensions().get::<Arc<DoorSpec>>().cloned();
     let (mut response, code) = word(&edge, &ctx, spec.as_deref(), response);
+    if spec.is_none() {
+        record(&edge, &ctx, response.status().as_u16(), code).await;
+    }
     if let Ok(id) = HeaderValue::from_str(ctx.request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }
@@ -85,6 +89,14 @@ async fn serve(edge: &Edge, request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => Problem::of(&pages::TIMED_OUT).retry_after(SignedDuration::from_secs(1)).into_response(),
     }
+}
+
+/// What is refused before it meets a door: foreign hosts, and what is too much. An unknown path is no refusal.
+async fn record(edge: &Edge, ctx: &Ctx, status: u16, code: Option<&'static str>) {
+    let Some(code) = code.filter(|_| matches!(status, 421 | 503)) else { return };
+    let event =
+        Event::RequestRefused { status: status.into(), operation: "none".to_owned(), code: code.to_owned() };
+    edge.flood().note(edge.store(), ctx, event).await;
 }
 
 fn redirect(to: &str) -> Response {

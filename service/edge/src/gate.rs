@@ -256,9 +256,11 @@ impl Gate {
             }
             Pending::Oauth(answer) => (answer.error.status, answer.error.error.as_str(), answer.recorded),
         };
-        // A fault of ours is no refusal; what cannot be had by a reader without token is none either.
+        // A fault of ours is no refusal, and what the ledger cannot take it cannot take; what a reader without token cannot have
+        // is no refusal either.
+        let ours = status >= 500 && status != 503 || code.starts_with("ledger/");
         let absent_to_stranger = !known && self.spec.method == Method::GET && matches!(status, 404 | 410);
-        if recorded || status >= 500 || absent_to_stranger {
+        if recorded || ours || absent_to_stranger {
             return;
         }
         let operation = self.spec.operation.to_owned();
@@ -273,7 +275,7 @@ impl Gate {
             _ => Event::RequestRefused { status: status.into(), operation, code: code.to_owned() },
         };
         let store = self.edge.store();
-        if known && status != 429 {
+        if known && !matches!(status, 429 | 503) {
             if let Err(fault) = store.record(ctx, event).await {
                 tracing::warn!(request_id = %ctx.request_id, %fault, "a refusal was not recorded");
             }

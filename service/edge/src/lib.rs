@@ -49,7 +49,7 @@ pub use tenancy::{Permission, Role, Roles};
 pub use token::Principal;
 
 use crate::flood::Flood;
-use crate::health::Health;
+use crate::health::{Health, Status};
 use crate::host::{Hosts, Network};
 use crate::limit::{Limits, RateConfig};
 use crate::outbound::Client;
@@ -188,7 +188,7 @@ impl Edge {
         let others: Vec<Url> = config.other_urls.iter().chain(&config.console_url).cloned().collect();
         let tokens = Tokens::new(config.base(), Issuers::new(config.issuers.clone(), config.base())?);
         let outbound = Client::new(&config.public_url, &config.outbound_allow, &config.outbound_roots)?;
-        Ok(Self(Arc::new(Inner {
+        let edge = Self(Arc::new(Inner {
             hosts: Hosts::new(&config.public_url, &others, config.dev),
             limits: Limits::new(&config.rate, &clock, entropy.draw()),
             flood: Flood::default(),
@@ -204,7 +204,9 @@ impl Edge {
             tenancy,
             clock,
             entropy,
-        })))
+        }));
+        edge.watch_itself();
+        Ok(edge)
     }
 
     /// The router of these doors and of edge's own: tenancy's, `/once`, health, problems and the OpenAPI document.
@@ -334,6 +336,33 @@ impl Edge {
     #[must_use]
     pub fn undeclared_problems(&self) -> Vec<(&'static str, &'static str)> {
         self.0.undeclared.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Registers edge's own readiness checks. They hold the parts they ask and not edge, which holds them.
+    fn watch_itself(&self) {
+        let (store, entropy) = (self.store().clone(), self.entropy().clone());
+        self.health().register("store", move |now| {
+            let (store, ctx) =
+                (store.clone(), Ctx::new(TenantId::SYSTEM, Actor::system(), now, entropy.clone()));
+            async move {
+                // Deleting what is past its time is a write that decides nothing.
+                match store.housekeeping(&ctx, Reason::Expiry, vec![crate::store::expire_marks()]).await {
+                    Ok(_) => (Status::Ok, "writes".to_owned()),
+                    Err(fault) => (Status::Down, fault.to_string()),
+                }
+            }
+        });
+        let tokens = self.tokens().outside().clone();
+        self.health().register("token-issuers", move |now| {
+            let missing: Vec<String> =
+                tokens.states(now).into_iter().filter(|(_, at_hand)| !at_hand).map(|(url, _)| url).collect();
+            async move {
+                match missing.as_slice() {
+                    [] => (Status::Ok, "keys at hand".to_owned()),
+                    missing => (Status::Degraded, format!("no keys of {}", missing.join(", "))),
+                }
+            }
+        });
     }
 
     pub(crate) fn undeclared(&self, operation: &'static str, code: &'static str) {

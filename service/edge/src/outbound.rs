@@ -282,10 +282,16 @@ impl Client {
             return Err(OutboundError::Port(origin.port));
         }
         let found = resolve(origin).await?;
-        if !permitted && !found.iter().all(|address| address::is_public(address.ip())) {
-            return Err(OutboundError::NotPublic(origin.host.to_string()));
-        }
+        if permitted { Ok(found) } else { all_public(&origin.host, found) }
+    }
+}
+
+/// Every address or none: a name that leads to a public and to a private address is one that somebody has prepared.
+fn all_public(host: &Host<String>, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, OutboundError> {
+    if found.iter().all(|address| address::is_public(address.ip())) {
         Ok(found)
+    } else {
+        Err(OutboundError::NotPublic(host.to_string()))
     }
 }
 
@@ -309,4 +315,40 @@ async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, OutboundError> {
         return Err(unresolved());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_name_with_one_private_address_among_public_ones_is_refused() {
+        let host = Host::Domain("rebound.example".to_owned());
+        let public = found(&["1.1.1.1:443", "[2606:4700::1111]:443"]);
+        assert_eq!(all_public(&host, public.clone()), Ok(public));
+        for closed in
+            ["127.0.0.1:443", "10.0.0.1:443", "169.254.169.254:443", "[::1]:443", "[::ffff:1.1.1.1]:443"]
+        {
+            let mixed = found(&["1.1.1.1:443", closed]);
+            assert_eq!(
+                all_public(&host, mixed),
+                Err(OutboundError::NotPublic("rebound.example".to_owned())),
+                "{closed}"
+            );
+        }
+    }
+
+    #[test]
+    fn max_age_is_read_and_no_store_is_nothing() {
+        let headers =
+            |text: &str| HeaderMap::from_iter([(http::header::CACHE_CONTROL, text.parse().unwrap())]);
+        assert_eq!(wire::max_age(&headers("public, Max-Age=300")), Some(300));
+        assert_eq!(wire::max_age(&headers("max-age=300, no-store")), Some(0));
+        assert_eq!(wire::max_age(&headers("max-age=x")), None);
+        assert_eq!(wire::max_age(&HeaderMap::new()), None);
+    }
 }

@@ -37,7 +37,7 @@ pub const BEARER_BYTES_MAX: usize = 8 << 10;
 pub struct Principal {
     /// Operator or service.
     pub kind: ActorKind,
-    /// `opr_…`, `svc_…`, or the outside issuer's `sub`.
+    /// `opr_…`, `svc_…`, or `<iss>#<sub>` of an outside issuer's caller.
     pub id: String,
     /// The tenant it belongs to.
     pub home: TenantId,

@@ -51,7 +51,8 @@ pub(super) fn doors() -> Doors<Edge> {
                 .operation("listProblems")
                 .summary("Every problem code")
                 .who(Who::Public)
-                .answer::<ProblemList>(200, "The codes"),
+                .answer::<ProblemList>(200, "The codes")
+                .answer_of(200, "text/html", "The codes, for browsers"),
             list_problems,
         )
         .door(
@@ -60,6 +61,7 @@ pub(super) fn doors() -> Doors<Edge> {
                 .summary("What a problem code means, its cause and its fix")
                 .who(Who::Public)
                 .answer::<ProblemPage>(200, "The page")
+                .answer_of(200, "text/html", "The page, for browsers")
                 .problems(&[&pages::NO_SUCH_PROBLEM]),
             show_problem,
         )

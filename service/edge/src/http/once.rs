@@ -41,6 +41,7 @@ pub(super) fn doors() -> Doors<Edge> {
                 .optional_body::<Empty>(SMALL_BODY_BYTES_MAX)
                 .answer::<Opened>(200, "The session, for programs")
                 .empty(303, "A browser's session, as a cookie")
+                .answer_of(410, "text/html", "Spent, old or not ours, for browsers")
                 .problems(&[&LINK_GONE]),
             spend,
         )

@@ -35,7 +35,7 @@ pub(super) fn doors() -> Doors<Edge> {
 struct Bearer {
     /// `session`, `token` or `outside`.
     by: String,
-    /// `opr_…`, `svc_…`, or the outside issuer's name of the caller.
+    /// `opr_…`, `svc_…`, or `<iss>#<sub>` of an outside issuer's caller.
     id: String,
     /// The tenant that the request acts in.
     tenant: String,

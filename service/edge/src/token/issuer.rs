@@ -90,9 +90,9 @@ pub enum IssuerFault {
     Twice(String),
 }
 
-/// The configured issuers.
-#[derive(Debug, Default)]
-pub struct Issuers(Vec<Issuer>);
+/// The configured issuers. Cloning shares their keys.
+#[derive(Clone, Debug, Default)]
+pub struct Issuers(Arc<Vec<Issuer>>);
 
 impl Issuers {
     /// Checks the configuration. `public_url` is ours.
@@ -112,7 +112,7 @@ impl Issuers {
             }
             issuers.push(Issuer::new(config, public_url)?);
         }
-        Ok(Self(issuers))
+        Ok(Self(Arc::new(issuers)))
     }
 
     /// The issuer of exactly this `iss`.
@@ -197,7 +197,8 @@ impl Issuer {
         let roles = roles_of(&verified.claims, &self.config.roles_claim, &self.config.role_map);
         let principal = Principal {
             kind: ActorKind::Service,
-            id: verified.subject,
+            // Two issuers may give two people one `sub`, and one may name somebody `svc_…`: the issuer stands in front.
+            id: format!("{}#{}", self.config.url, verified.subject),
             home,
             roles,
             by: By::Outside { issuer: self.config.url.clone() },

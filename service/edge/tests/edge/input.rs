@@ -243,3 +243,33 @@ async fn a_preflight_is_answered_only_where_every_origin_may_read() {
     let closed = house.send("OPTIONS", "/api/v1/tenants", "", &asked, None).await;
     assert_eq!((closed.status.as_u16(), closed.header("access-control-allow-origin")), (405, ""));
 }
+
+#[tokio::test]
+async fn readiness_tells_its_checks_and_keeps_details_from_strangers() {
+    let house = House::new().await;
+    house
+        .edge
+        .health()
+        .register("ledger", |_| async { (edge::health::Status::Degraded, "secret detail".to_owned()) });
+    let stranger = house.get("/readyz", "").await;
+    assert_eq!((stranger.status.as_u16(), stranger.json()["status"].as_str()), (200, Some("degraded")));
+    assert!(!stranger.text.contains("secret detail") && stranger.text.contains("\"ledger\""));
+    let owner = house.get("/readyz", &house.owner).await;
+    assert!(owner.text.contains("secret detail"));
+    house.edge.health().register("ledger", |_| async { (edge::health::Status::Down, String::new()) });
+    assert_eq!(house.get("/readyz", "").await.status, 503);
+    assert_eq!(house.get("/healthz", "").await.status, 200);
+    assert_eq!(house.send("HEAD", "/readyz", "", &[], None).await.status, 503);
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_an_event_and_a_flood_of_them_is_counted() {
+    let house = House::new().await;
+    for _ in 0..70 {
+        house.send("GET", "/healthz", "", &[("host", "evil.example")], None).await;
+    }
+    house.hand.advance(std::time::Duration::from_secs(60));
+    house.edge.sweep(&house.edge.tick()).await.unwrap();
+    let counts = house.counts().await;
+    assert_eq!((counts["request-refused"], counts["refusals-aggregated"]), (60, 1), "{counts:?}");
+}

@@ -15,4 +15,5 @@ mod outside;
 mod parties;
 mod rates;
 mod socket;
+mod strangers;
 mod tokens;

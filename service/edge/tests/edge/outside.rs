@@ -105,7 +105,7 @@ async fn a_keycloak_token_opens_its_tenant_with_the_mapped_roles_only() {
     let bearer = reply.json();
     assert_eq!(
         (&bearer["by"], &bearer["id"], &bearer["roles"]),
-        (&json!("outside"), &json!("f3c9"), &json!(["auditor"]))
+        (&json!("outside"), &json!(format!("{}#f3c9", keycloak.url)), &json!(["auditor"]))
     );
     let acme = house.get("/api/v1/tenants/acme", &house.owner).await.json()["id"].clone();
     assert_eq!(bearer["tenant"], acme);

@@ -258,3 +258,25 @@ async fn metrics_are_served_on_a_listener_of_their_own() {
     assert!(text.contains("tessera_requests_total{operation=\"healthz\",status=\"200\"}"), "{text}");
     assert!(!text.contains("127.0.0.1"));
 }
+
+#[tokio::test]
+async fn h2_meets_the_same_walls() {
+    let house = House::new().await;
+    let served = listen(&house, None, Bounds::default()).await;
+    let stream = TcpStream::connect(served.address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let ask = async |authority: &str, host: Option<&str>| {
+        let mut request = http::Request::builder().uri(format!("http://{authority}/healthz"));
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        sender.clone().send_request(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("localhost:8400", None).await, 200);
+    assert_eq!(ask("evil.example", None).await, 421);
+    assert_eq!(ask("localhost:8400", Some("evil.example")).await, 421, "two names for one request");
+}
