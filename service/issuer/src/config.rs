@@ -1,5 +1,18 @@
 //! The room's own settings.
 
+use crate::offer::OFFER_TTL_S_MAX;
+
+/// Longest life of an unbound access token, seconds (OpenID4VCI 1.0 forbids long-lived ones).
+pub const ACCESS_BEARER_TTL_S_MAX: u64 = 300;
+/// Requests that one access token allows at most: more than a wallet repeats after lost answers.
+pub const ROUNDS_MAX: u32 = 10;
+/// Entries of a list: more do not fit the one unit that opens it.
+pub const STATUS_ENTRIES_MAX: u32 = 196_608;
+/// Longest that a verifier may keep a list, seconds: a revocation is unseen as long.
+pub const STATUS_TTL_S_MAX: u64 = 86_400;
+/// Longest life of a list's signature, seconds: the least that is left of its signer.
+pub const STATUS_EXP_S_MAX: u64 = 86_400;
+
 /// What the issuer is told at start.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -44,5 +57,45 @@ impl Config {
     /// Where a status list is served; also its `sub`.
     pub fn list_uri(&self, tenant: &str, list: i64) -> String {
         format!("{}/status/{list}", self.issuer(tenant))
+    }
+}
+
+/// A setting is out of its bound.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("issuer.{name} {rule}")]
+pub struct ConfigFault {
+    /// The setting.
+    pub name: &'static str,
+    /// Its rule.
+    pub rule: &'static str,
+}
+
+impl Config {
+    /// Whether every setting is within its bound.
+    ///
+    /// # Errors
+    /// [`ConfigFault`], naming the first that is not.
+    pub fn check(&self) -> Result<(), ConfigFault> {
+        let within = [
+            ("offer_ttl_s", (1..=OFFER_TTL_S_MAX).contains(&self.offer_ttl_s), "is 1 to 3600 seconds"),
+            (
+                "access_bearer_ttl_s",
+                (1..=ACCESS_BEARER_TTL_S_MAX).contains(&self.access_bearer_ttl_s),
+                "is 1 to 300 seconds",
+            ),
+            ("rounds_max", (1..=ROUNDS_MAX).contains(&self.rounds_max), "is 1 to 10"),
+            ("status_entries", (1..=STATUS_ENTRIES_MAX).contains(&self.status_entries), "is 1 to 196608"),
+            ("status_ttl_s", (1..=STATUS_TTL_S_MAX).contains(&self.status_ttl_s), "is 1 to 86400 seconds"),
+            (
+                "status_exp_s",
+                (self.status_ttl_s..=STATUS_EXP_S_MAX).contains(&self.status_exp_s),
+                "is status_ttl_s to 86400 seconds",
+            ),
+            ("signer_min_left_s", self.signer_min_left_s >= 0, "is not below 0"),
+        ];
+        match within.into_iter().find(|(_, fits, _)| !fits) {
+            Some((name, _, rule)) => Err(ConfigFault { name, rule }),
+            None => Ok(()),
+        }
     }
 }

@@ -4,7 +4,8 @@ use crate::credential_type::Kind;
 use crate::grant::refused;
 use crate::store::{self, CredentialRow, GrantRow, NewCopy};
 use crate::{Issuer, index, signer};
-use ::store::{CommitError, Ctx, Refused, StoreFault, Unit};
+use ::store::{CommitError, Ctx, Refused, Stmt, StoreFault, Unit};
+use credential::credential_type::AcceptedClaims;
 use credential::sd_jwt::{self, IssueError as DraftError, Subject, Validity};
 use credential::status::StatusReference;
 use crypto::hash;
@@ -16,8 +17,8 @@ use openid::vci::{
     AcceptedRequest, Check, CredentialRequest, CredentialResponse, Grant, IssueRefusal, NonceKey,
     NonceResponse, ProofRules,
 };
-use serde_json::Value;
-use tlog::event::{Event, Form};
+use serde_json::{Map, Value};
+use tlog::event::{Event, Form, KeyUse};
 
 /// Keys, and so copies, of one request: this version issues one copy.
 const BATCH_SIZE: usize = 1;
@@ -66,6 +67,37 @@ struct Loaded {
     kind: Kind,
 }
 
+/// What all copies of one request share.
+struct Copy<'a> {
+    tenant: &'a str,
+    loaded: &'a Loaded,
+    claims: &'a AcceptedClaims<'a>,
+    validity: Validity,
+}
+
+/// The copies of one request, signed but not yet durable.
+#[derive(Default)]
+struct Batch {
+    credentials: Vec<String>,
+    rows: Vec<Stmt>,
+    key_use: Option<KeyUse>,
+}
+
+impl Batch {
+    /// The event of these copies; none of none.
+    fn event(&self, loaded: &Loaded) -> Option<Event> {
+        Some(Event::CredentialIssued {
+            holder: loaded.holder.clone(),
+            form: Form::SdJwt,
+            copies: self.credentials.len() as u64,
+            grant: loaded.grant.id.clone(),
+            credential: loaded.credential.id.clone(),
+            configuration: loaded.kind.name.clone(),
+            key_use: self.key_use.clone()?,
+        })
+    }
+}
+
 impl Issuer {
     /// A fresh nonce (OpenID4VCI 1.0, 7); nothing is stored.
     ///
@@ -91,43 +123,33 @@ impl Issuer {
             Ok(accepted) => accepted,
             Err(refusal) => return Err(self.refuse(ctx, &loaded, refusal).await?),
         };
-        let mut credentials = Vec::with_capacity(accepted.keys.len());
-        let mut copies = Vec::with_capacity(accepted.keys.len());
-        let mut key_use = None;
-        let until = self.validity(ctx, &loaded).await?;
-        for key in &accepted.keys {
-            let (text, copy, used) = self.copy(ctx, tenant, &loaded, key, until).await?;
-            credentials.push(text);
-            copies.push(copy);
-            key_use.get_or_insert(used).count = credentials.len() as u32;
-        }
-        let Some(key_use) = key_use else {
-            return Err(self.refuse(ctx, &loaded, Check::ProofsThere.into()).await?);
+        let dataset = self.dataset(ctx, &loaded).await?;
+        let accept = |dataset| loaded.kind.rules.accept(dataset).ok();
+        let Some(claims) = dataset.as_ref().and_then(accept) else {
+            return Err(self.refuse(ctx, &loaded, Check::RoundsLeft.into()).await?);
         };
-        let event = Event::CredentialIssued {
-            holder: loaded.holder.clone(),
-            form: Form::SdJwt,
-            copies: credentials.len() as u64,
-            grant: loaded.grant.id.clone(),
-            credential: loaded.credential.id.clone(),
-            configuration: loaded.kind.name.clone(),
-            key_use,
+        let validity = self.validity(ctx, &loaded).await?;
+        let mut batch = Batch::default();
+        for key in &accepted.keys {
+            self.copy(ctx, &Copy { tenant, loaded: &loaded, claims: &claims, validity }, key, &mut batch)
+                .await?;
+        }
+        let Some(event) = batch.event(&loaded) else {
+            return Err(self.refuse(ctx, &loaded, Check::ProofsThere.into()).await?);
         };
         let lost = |check| Lost { check, grant: loaded.grant.id.clone(), holder: loaded.holder.clone() };
         let nonce = accepted.nonce;
+        let expires_at_ms = validity.expires_at().as_millisecond();
         let unit = Unit::new(event)
             .guard(store::spend_round(&loaded.grant.id), lost(Check::RoundsLeft))
             .guard(
                 store::spend_nonce(nonce.hash, nonce.expires_at.as_millisecond()),
                 lost(Check::NonceGenuine),
             )
-            .guard(
-                store::issued(&loaded.credential.id, until.expires_at().as_millisecond()),
-                lost(Check::RoundsLeft),
-            )
-            .put_all(copies);
+            .guard(store::issued(&loaded.credential.id, expires_at_ms), lost(Check::RoundsLeft))
+            .put_all(batch.rows);
         match self.store.commit(ctx, unit).await {
-            Ok(_) => Ok(CredentialResponse::of(credentials)),
+            Ok(_) => Ok(CredentialResponse::of(batch.credentials)),
             Err(CommitError::Lost(Lost { check, .. })) => {
                 Err(IssueError::Refused { refusal: check.into(), recorded: true })
             }
@@ -146,7 +168,8 @@ impl Issuer {
         Ok(Loaded { grant, credential, holder, kind })
     }
 
-    /// Every check that the standard asks for, by the pure decision.
+    /// Every check that the standard asks for, by the pure decision. A token that is over is told before its request is read,
+    /// and a nonce that is spent before anything is signed or dealt for it.
     async fn accepted(
         &self,
         ctx: &Ctx,
@@ -154,11 +177,15 @@ impl Issuer {
         loaded: &Loaded,
         body: &[u8],
     ) -> Result<Result<AcceptedRequest, IssueRefusal>, StoreFault> {
+        let token_expires_at =
+            Timestamp::from_millisecond(loaded.grant.expires_at_ms).unwrap_or(Timestamp::MIN);
+        if ctx.now >= token_expires_at {
+            return Ok(Err(Check::TokenLive.into()));
+        }
         let grant = Grant {
             configuration_ids: vec![loaded.kind.name.clone()],
             client_id: loaded.grant.client_id.clone(),
-            token_expires_at: Timestamp::from_millisecond(loaded.grant.expires_at_ms)
-                .unwrap_or(Timestamp::MIN),
+            token_expires_at,
             rounds_left: u32::try_from(loaded.grant.rounds_left).unwrap_or(0),
             copies_max: BATCH_SIZE,
             rules: ProofRules {
@@ -168,7 +195,13 @@ impl Issuer {
                 nonces: self.nonces(ctx).await?,
             },
         };
-        Ok(CredentialRequest::parse(body).and_then(|request| grant.accept(&request, ctx.now)))
+        let accepted = CredentialRequest::parse(body).and_then(|request| grant.accept(&request, ctx.now));
+        Ok(match accepted {
+            Ok(accepted) if store::is_spent(&self.store, ctx, accepted.nonce.hash).await? => {
+                Err(Check::NonceGenuine.into())
+            }
+            accepted => accepted,
+        })
     }
 
     /// Writes the refusal of a known grant and gives the error that carries its event.
@@ -189,37 +222,39 @@ impl Issuer {
         Ok(Validity::whole_days(ctx.now, loaded.credential.valid_for_s, signer.ends_at)?)
     }
 
-    /// One signed copy, and the statement that keeps its place in the list.
+    /// The dataset, while it is kept.
+    async fn dataset(&self, ctx: &Ctx, loaded: &Loaded) -> Result<Option<Map<String, Value>>, StoreFault> {
+        let dataset = store::dataset(&self.store, ctx, &loaded.credential).await?;
+        Ok(dataset.and_then(|plain| serde_json::from_slice(plain.expose()).ok()))
+    }
+
+    /// Adds one signed copy to the batch, and the row that keeps its place in the list.
     async fn copy(
         &self,
         ctx: &Ctx,
-        tenant: &str,
-        loaded: &Loaded,
+        copy: &Copy<'_>,
         holder: &Jwk,
-        validity: Validity,
-    ) -> Result<(String, ::store::Stmt, tlog::event::KeyUse), IssueError> {
-        let gone = || IssueError::Refused { refusal: Check::RoundsLeft.into(), recorded: false };
-        let dataset = store::dataset(&self.store, ctx, &loaded.credential).await?.ok_or_else(gone)?;
-        let Ok(Value::Object(claims)) = serde_json::from_slice(dataset.expose()) else { return Err(gone()) };
-        let claims = loaded.kind.rules.accept(&claims).map_err(|_| gone())?;
+        batch: &mut Batch,
+    ) -> Result<(), IssueError> {
         let place = self.deal(ctx).await?;
-        let status =
-            StatusReference { uri: self.config.list_uri(tenant, place.list), idx: place.idx.unsigned_abs() };
-        let issuer = self.config.issuer(tenant);
-        let subject = Subject { issuer: &issuer, holder, status: Some(&status), validity };
-        let draft = sd_jwt::issue(&claims, &subject, &mut |bytes| index::fill(ctx, bytes))?;
-        let signed =
-            signer::sign(&self.custody, ctx, signer::CREDENTIAL_USE, draft.jws, validity.expires_at())
-                .await?;
-        let copy = store::put_copy(&NewCopy {
-            credential_id: &loaded.credential.id,
-            configuration: &loaded.kind.name,
+        let uri = self.config.list_uri(copy.tenant, place.list);
+        let status = StatusReference { uri, idx: place.idx.unsigned_abs() };
+        let issuer = self.config.issuer(copy.tenant);
+        let subject = Subject { issuer: &issuer, holder, status: Some(&status), validity: copy.validity };
+        let draft = sd_jwt::issue(copy.claims, &subject, &mut |bytes| index::fill(ctx, bytes))?;
+        let until = copy.validity.expires_at();
+        let signed = signer::sign(&self.custody, ctx, signer::CREDENTIAL_USE, draft.jws, until).await?;
+        batch.rows.push(store::put_copy(&NewCopy {
+            credential_id: &copy.loaded.credential.id,
+            configuration: &copy.loaded.kind.name,
             list: place.list,
             idx: place.idx,
             key_id: &signed.key.key_id,
-            expires_at_ms: validity.expires_at().as_millisecond(),
-        });
-        Ok((draft.disclosures.assemble(&signed.compact), copy, signed.key))
+            expires_at_ms: until.as_millisecond(),
+        }));
+        batch.credentials.push(draft.disclosures.assemble(&signed.compact));
+        batch.key_use.get_or_insert(signed.key).count = u32::try_from(batch.rows.len()).unwrap_or(u32::MAX);
+        Ok(())
     }
 
     async fn nonces(&self, ctx: &Ctx) -> Result<NonceKey, StoreFault> {

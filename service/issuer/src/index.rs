@@ -12,8 +12,8 @@ use std::sync::Arc;
 use tlog::event::Event;
 use tokio::sync::Mutex;
 
-/// Blocks that must be left before a new list is opened: a tenth of a list of 512 blocks.
-const BLOCKS_LEFT_MIN: u64 = 52;
+/// The part of a list, one in so many, that must be left; below it the next list is opened.
+const LEFT_PART: u64 = 10;
 /// How often a lost race for a block is tried again; each loss means that another process won one.
 const TRIES_MAX: usize = 16;
 
@@ -48,7 +48,7 @@ impl Refused for ListThere {
 impl Issuer {
     /// The next place of the tenant's lists.
     pub(crate) async fn deal(&self, ctx: &Ctx) -> Result<Place, StoreFault> {
-        let held = self.dealer.blocks.lock().await.entry(ctx.tenant.clone()).or_default().clone();
+        let held = self.held(ctx).await;
         let mut held = held.lock().await;
         for _ in 0..TRIES_MAX {
             if let Some(place) = held.as_mut().and_then(Held::deal) {
@@ -56,7 +56,23 @@ impl Issuer {
             }
             *held = self.take_block(ctx).await?;
         }
-        Err(StoreFault::Busy)
+        held.as_mut().and_then(Held::deal).ok_or(StoreFault::Busy)
+    }
+
+    /// Opens the next list when nearly all blocks are taken.
+    pub(crate) async fn keep_lists_open(&self, ctx: &Ctx) -> Result<(), StoreFault> {
+        let held = self.held(ctx).await;
+        let _turn = held.lock().await;
+        let blocks = u64::from(self.config.status_entries).div_ceil(BLOCK_ENTRIES as u64);
+        if store::blocks_left(&self.store, ctx).await? >= blocks.div_ceil(LEFT_PART) {
+            return Ok(());
+        }
+        self.open_list(ctx).await
+    }
+
+    /// The tenant's block, behind the lock in whose turn blocks are taken and lists opened.
+    async fn held(&self, ctx: &Ctx) -> Arc<Mutex<Option<Held>>> {
+        self.dealer.blocks.lock().await.entry(ctx.tenant.clone()).or_default().clone()
     }
 
     async fn take_block(&self, ctx: &Ctx) -> Result<Option<Held>, StoreFault> {
@@ -72,34 +88,18 @@ impl Issuer {
         Ok(Some(Held { list: found.list, indices }))
     }
 
-    /// Opens the next list when nearly all blocks are taken.
-    pub(crate) async fn keep_lists_open(&self, ctx: &Ctx) -> Result<(), StoreFault> {
-        if store::blocks_left(&self.store, ctx).await? >= BLOCKS_LEFT_MIN {
-            return Ok(());
-        }
-        self.open_list(ctx).await
-    }
-
     async fn open_list(&self, ctx: &Ctx) -> Result<(), StoreFault> {
-        let lists = store::lists(&self.store, ctx, -1, 1_000).await?;
-        let number = lists.last().map_or(0, |last| last.list + 1);
+        let number = store::next_list(&self.store, ctx).await?;
         let entries = self.config.status_entries;
-        let blocks = shuffled_blocks(entries, &mut |bytes| fill(ctx, bytes));
+        let mut sealed = Vec::new();
+        for (block, plain) in (0..).zip(shuffled_blocks(entries, &mut |bytes| fill(ctx, bytes))) {
+            sealed.push(store::seal_block(&self.store, ctx, number, block, &plain.to_bytes()).await?);
+        }
         let event = Event::StatusListOpened { list: number.unsigned_abs(), entries: u64::from(entries) };
-        let mut unit = Unit::new(event).guard(store::put_list(number, entries), ListThere);
-        for (nth, chunk) in blocks.chunks(store::BLOCKS_A_STATEMENT).enumerate() {
-            let first = nth * store::BLOCKS_A_STATEMENT;
-            let mut sealed = Vec::with_capacity(store::BLOCKS_A_STATEMENT);
-            for place in 0..store::BLOCKS_A_STATEMENT {
-                // The last statement of a small list is filled with empty blocks, which are dealt as nothing.
-                let plain = chunk.get(place).map(IndexBlock::to_bytes).unwrap_or_default();
-                sealed.push(store::seal_block(&self.store, ctx, number, first + place, &plain).await?);
-            }
-            unit = unit.put(store::put_blocks(number, first, sealed));
-        }
-        for full in lists.iter().filter(|list| list.state == "open").rev().skip(1) {
-            unit = unit.put(store::close_list(full.list));
-        }
+        let unit = Unit::new(event)
+            .guard(store::put_list(number, entries), ListThere)
+            .put(store::close_lists(number))
+            .put_all(store::put_blocks(number, sealed));
         match self.store.commit(ctx, unit).await {
             Ok(_) | Err(CommitError::Lost(ListThere)) => Ok(()),
             Err(CommitError::Fault(fault)) => Err(fault),

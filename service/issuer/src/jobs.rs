@@ -11,6 +11,8 @@ use tlog::event::Event;
 const LATE_OFFERS_MAX: usize = 200;
 /// Seconds that an ended offer or grant is kept, so that a late wallet is told why.
 const KEEP_ENDED_S: i64 = 86_400;
+/// Seconds that a copy is kept after its end: disputes about it come within a year.
+const KEEP_EXPIRED_S: i64 = 365 * 86_400;
 
 impl Issuer {
     /// Signs lists that changed; every two seconds.
@@ -42,8 +44,9 @@ impl Issuer {
                 Err(CommitError::Fault(fault)) => return Err(fault),
             }
         }
-        let day_ago = ctx.now - SignedDuration::from_secs(KEEP_ENDED_S);
-        self.store.housekeeping(ctx, Reason::Expiry, store::forget(day_ago.as_millisecond())).await?;
+        let ago_ms = |s| (ctx.now - SignedDuration::from_secs(s)).as_millisecond();
+        let past = store::forget(ago_ms(KEEP_ENDED_S), ago_ms(KEEP_EXPIRED_S));
+        self.store.housekeeping(ctx, Reason::Expiry, past).await?;
         self.keep_lists_open(ctx).await
     }
 }

@@ -29,7 +29,7 @@ use ::store::Store;
 use custody::Custody;
 use std::sync::Arc;
 
-pub use config::Config;
+pub use config::{Config, ConfigFault};
 pub use store::{MIGRATIONS, STATEMENTS};
 
 /// The issuer role: one for all tenants of a process. Clones share everything.
@@ -39,11 +39,12 @@ pub struct Issuer {
     custody: Custody,
     config: Arc<Config>,
     dealer: Arc<index::Dealer>,
+    signing: Arc<status_list::Signing>,
 }
 
 impl Issuer {
     /// The role over its rooms.
     pub fn new(store: Store, custody: Custody, config: Config) -> Self {
-        Self { store, custody, config: Arc::new(config), dealer: Arc::default() }
+        Self { store, custody, config: Arc::new(config), dealer: Arc::default(), signing: Arc::default() }
     }
 }

@@ -1,6 +1,6 @@
 //! Offers: a dataset that fits its type becomes a link that one wallet redeems once.
 
-use crate::credential_type::Kind;
+use crate::credential_type::{Kind, TYPES_MAX};
 use crate::store::{self, By, CredentialRow, NewOffer, OfferRow};
 use crate::{Issuer, signer};
 use ::store::{CommitError, Committed, Ctx, Refused, Stmt, StoreFault, Unit, id};
@@ -22,8 +22,8 @@ pub const SUBJECT_REF_BYTES_MAX: usize = 256;
 
 /// What somebody asks to have issued.
 pub struct NewCredential {
-    /// Credential type.
-    pub configuration: String,
+    /// Credential type; none if the format picks the only one.
+    pub configuration: Option<String>,
     /// `format`, if the caller named one.
     pub format: Option<String>,
     /// The dataset.
@@ -73,8 +73,8 @@ struct StoredLinks {
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
     /// No such type.
-    #[error("this tenant issues no {0}")]
-    UnknownConfiguration(String),
+    #[error("the tenant has no such credential type")]
+    UnknownConfiguration,
     /// Another format.
     #[error("the type has another format")]
     FormatMismatch,
@@ -137,10 +137,7 @@ impl Issuer {
         asked: NewCredential,
         mark: Option<Stmt>,
     ) -> Result<(Offered, Committed), OfferError> {
-        let kind = self
-            .kind(ctx, &asked.configuration)
-            .await?
-            .ok_or_else(|| OfferError::UnknownConfiguration(asked.configuration.clone()))?;
+        let kind = self.wanted(ctx, &asked).await?;
         let ttl_s = self.life_of(&asked, &kind)?;
         signer::usable(&self.custody, ctx, signer::CREDENTIAL_USE, self.config.signer_min_left_s).await?;
         let credential_id = id::new(ctx, "crd");
@@ -186,6 +183,23 @@ impl Issuer {
         let offered =
             Offered { credential_id, offer_id, state: "open".into(), format: kind.format, expires_at, links };
         Ok((offered, committed))
+    }
+
+    /// The type that is named, or the only one of the format.
+    async fn wanted(&self, ctx: &Ctx, asked: &NewCredential) -> Result<Kind, OfferError> {
+        let unnamed = |rule| OfferError::Bound { pointer: "/credential_configuration_id", rule };
+        let format = match (&asked.configuration, &asked.format) {
+            (Some(name), _) => return self.kind(ctx, name).await?.ok_or(OfferError::UnknownConfiguration),
+            (None, Some(format)) => format,
+            (None, None) => return Err(unnamed("is required")),
+        };
+        let mut fitting =
+            self.kinds(ctx, "", TYPES_MAX).await?.into_iter().filter(|kind| kind.format == *format);
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(OfferError::FormatMismatch),
+            (Some(_), Some(_)) => Err(unnamed("is required, as several types have this format")),
+        }
     }
 
     fn life_of(&self, asked: &NewCredential, kind: &Kind) -> Result<u64, OfferError> {

@@ -38,6 +38,18 @@ edge::problem_pages! {
         cause "the credential was revoked before",
         fix "issue a new credential",
         command "tessera offer create --type TYPE --claims FILE";
+    /// The keeper of the signer is away.
+    SIGNER_UNAVAILABLE = 503 "issuer/signer-unavailable": "the signing key cannot be used now",
+        meaning "The keeper of the issuer's signing key did not answer. Nothing was spent.",
+        cause "the keeper is shut or failed",
+        fix "look at the health of the keeper, then try again",
+        command "tessera doctor";
+    /// A status list of another time.
+    TIME_NOT_SERVED = 501 "issuer/time-not-served": "status lists of another time are not served",
+        meaning "The query asks for the status list as it was at another time. Only the list of now is served.",
+        cause "the parameter time was given, which is optional for issuers (Token Status List, 8.4)",
+        fix "leave the parameter out",
+        command "";
     /// The signer's certificates end soon.
     SIGNER_EXPIRING = 503 "issuer/signer-expiring": "the signer's certificate ends within a day",
         meaning "Issuing and list signing stop before a certificate of the signing path ends. Nothing was spent.",

@@ -39,19 +39,24 @@ pub const STATEMENTS: &[&str] = &[
     COPIES,
     COPIES_COUNT,
     SPEND_NONCE,
+    SPENT,
     FORGET_SPENT,
     FORGET_OFFERS,
     FORGET_GRANTS,
     FORGET_DATASETS,
+    FORGET_COPIES,
+    FORGET_CREDENTIALS,
     PUT_LIST,
     LIST,
     LISTS,
+    NEXT_LIST,
     TOUCH_LIST,
     SIGN_LIST,
-    CLOSE_LIST,
+    CLOSE_LISTS,
     DUE_LISTS,
     REVOKED_INDICES,
     PUT_BLOCKS,
+    PUT_BLOCK,
     NEXT_BLOCK,
     TAKE_BLOCK,
     BLOCKS_LEFT,
@@ -128,15 +133,22 @@ const COPIES: &str = "SELECT copy, configuration, list, idx, status, expires_at_
 const COPIES_COUNT: &str =
     "SELECT COUNT(*) FROM issuer_copy WHERE tenant_id = :tenant AND credential_id = $1";
 const SPEND_NONCE: &str = "INSERT INTO issuer_spent (tenant_id, sha256, expires_at_ms) VALUES (:tenant, $1, $2) ON CONFLICT DO NOTHING";
+const SPENT: &str = "SELECT 1 FROM issuer_spent WHERE tenant_id = :tenant AND sha256 = $1";
 const FORGET_SPENT: &str = "DELETE FROM issuer_spent WHERE tenant_id = :tenant AND expires_at_ms < :now";
 const FORGET_OFFERS: &str =
     "DELETE FROM issuer_offer WHERE tenant_id = :tenant AND state <> 'open' AND expires_at_ms < $1";
 const FORGET_GRANTS: &str = "DELETE FROM issuer_grant WHERE tenant_id = :tenant AND expires_at_ms < $1";
-const FORGET_DATASETS: &str = "UPDATE issuer_credential SET dataset = NULL WHERE tenant_id = :tenant AND dataset IS NOT NULL
+const FORGET_DATASETS: &str = "UPDATE issuer_credential SET dataset = NULL,
+       changed_at_ms = CASE WHEN status = 'offered' THEN :now ELSE changed_at_ms END,
+       status = CASE WHEN status = 'offered' THEN 'expired' ELSE status END
+     WHERE tenant_id = :tenant AND dataset IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM issuer_offer WHERE issuer_offer.tenant_id = :tenant AND state = 'open'
        AND issuer_offer.credential_id = issuer_credential.credential_id)
      AND NOT EXISTS (SELECT 1 FROM issuer_grant WHERE issuer_grant.tenant_id = :tenant AND rounds_left > 0
        AND issuer_grant.expires_at_ms > :now AND issuer_grant.credential_id = issuer_credential.credential_id)";
+const FORGET_COPIES: &str = "DELETE FROM issuer_copy WHERE tenant_id = :tenant AND expires_at_ms < $1";
+const FORGET_CREDENTIALS: &str = "DELETE FROM issuer_credential WHERE tenant_id = :tenant
+     AND (expires_at_ms < $1 OR (expires_at_ms IS NULL AND dataset IS NULL AND changed_at_ms < $1))";
 const PUT_LIST: &str = "INSERT INTO issuer_status_list
      (tenant_id, list, entries, state, version, signed_version, signed_at_ms, token, created_at_ms)
      VALUES (:tenant, $1, $2, 'open', 1, 0, 0, '', :now) ON CONFLICT DO NOTHING";
@@ -146,13 +158,15 @@ const LIST: &str =
 const LISTS: &str =
     "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
      WHERE tenant_id = :tenant AND list > $1 ORDER BY list LIMIT $2";
+const NEXT_LIST: &str =
+    "SELECT COALESCE(MAX(list), -1) + 1 FROM issuer_status_list WHERE tenant_id = :tenant";
 const TOUCH_LIST: &str =
     "UPDATE issuer_status_list SET version = version + 1 WHERE tenant_id = :tenant AND list IN
      (SELECT list FROM issuer_copy WHERE tenant_id = :tenant AND credential_id = $1)";
 const SIGN_LIST: &str = "UPDATE issuer_status_list SET token = $3, signed_version = $2, signed_at_ms = :now
      WHERE tenant_id = :tenant AND list = $1 AND signed_version <= $2";
-const CLOSE_LIST: &str =
-    "UPDATE issuer_status_list SET state = 'full' WHERE tenant_id = :tenant AND list = $1";
+const CLOSE_LISTS: &str = "UPDATE issuer_status_list SET state = 'full'
+     WHERE tenant_id = :tenant AND list < $1 AND state = 'open'";
 const DUE_LISTS: &str =
     "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
      WHERE tenant_id = :tenant AND (version > signed_version OR signed_at_ms < $1) ORDER BY list";
@@ -164,6 +178,8 @@ const PUT_BLOCKS: &str = "INSERT INTO issuer_status_block (tenant_id, list, bloc
      (:tenant, $1, $10, $11), (:tenant, $1, $12, $13), (:tenant, $1, $14, $15), (:tenant, $1, $16, $17),
      (:tenant, $1, $18, $19), (:tenant, $1, $20, $21), (:tenant, $1, $22, $23), (:tenant, $1, $24, $25),
      (:tenant, $1, $26, $27), (:tenant, $1, $28, $29), (:tenant, $1, $30, $31), (:tenant, $1, $32, $33)";
+const PUT_BLOCK: &str =
+    "INSERT INTO issuer_status_block (tenant_id, list, block, indices) VALUES (:tenant, $1, $2, $3)";
 const NEXT_BLOCK: &str = "SELECT list, block, indices FROM issuer_status_block WHERE tenant_id = :tenant
      ORDER BY list, block LIMIT 1";
 const TAKE_BLOCK: &str =
@@ -459,6 +475,10 @@ pub(crate) fn spend_nonce(sha256: [u8; 32], expires_at_ms: i64) -> Stmt {
     Stmt::new(SPEND_NONCE).blob(sha256).int(expires_at_ms)
 }
 
+pub(crate) async fn is_spent(store: &Store, ctx: &Ctx, sha256: [u8; 32]) -> Result<bool, StoreFault> {
+    Ok(store.read(ctx).one(Stmt::new(SPENT).blob(sha256)).await?.is_some())
+}
+
 /// A copy as it is written.
 pub(crate) struct NewCopy<'a> {
     pub(crate) credential_id: &'a str,
@@ -506,23 +526,28 @@ pub(crate) fn put_list(list: i64, entries: u32) -> Stmt {
     Stmt::new(PUT_LIST).int(list).int(i64::from(entries))
 }
 
-/// Exactly [`BLOCKS_A_STATEMENT`] blocks of one list, the first numbered `first`.
-pub(crate) fn put_blocks(list: i64, first: usize, sealed: Vec<Vec<u8>>) -> Stmt {
-    let mut stmt = Stmt::new(PUT_BLOCKS).int(list);
-    for (nth, indices) in sealed.into_iter().enumerate() {
-        stmt = stmt.int((first + nth) as i64).blob(indices);
+/// All blocks of one list, [`BLOCKS_A_STATEMENT`] to a statement; what is left over, one to a statement.
+pub(crate) fn put_blocks(list: i64, sealed: Vec<Vec<u8>>) -> Vec<Stmt> {
+    let full = sealed.len() / BLOCKS_A_STATEMENT;
+    let mut numbered = (0..).zip(sealed);
+    let mut stmts = Vec::with_capacity(full + BLOCKS_A_STATEMENT);
+    for _ in 0..full {
+        let sixteen = numbered.by_ref().take(BLOCKS_A_STATEMENT);
+        let first = Stmt::new(PUT_BLOCKS).int(list);
+        stmts.push(sixteen.fold(first, |stmt, (number, indices)| stmt.int(number).blob(indices)));
     }
-    stmt
+    stmts.extend(numbered.map(|(number, indices)| Stmt::new(PUT_BLOCK).int(list).int(number).blob(indices)));
+    stmts
 }
 
 pub(crate) async fn seal_block(
     store: &Store,
     ctx: &Ctx,
     list: i64,
-    block: usize,
+    block: i64,
     plain: &[u8],
 ) -> Result<Vec<u8>, StoreFault> {
-    store.sealed(ctx, block_field(&block_row(list, block as i64)), plain).await
+    store.sealed(ctx, block_field(&block_row(list, block)), plain).await
 }
 
 /// The next block that nobody has taken, with the statement that takes it.
@@ -544,8 +569,14 @@ pub(crate) async fn blocks_left(store: &Store, ctx: &Ctx) -> Result<u64, StoreFa
     Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0).unsigned_abs())
 }
 
-pub(crate) fn close_list(list: i64) -> Stmt {
-    Stmt::new(CLOSE_LIST).int(list)
+/// Lists before `list` take no new copies, but what blocks of them are left is still dealt.
+pub(crate) fn close_lists(list: i64) -> Stmt {
+    Stmt::new(CLOSE_LISTS).int(list)
+}
+
+/// The number that no list has yet.
+pub(crate) async fn next_list(store: &Store, ctx: &Ctx) -> Result<i64, StoreFault> {
+    store.read(ctx).one(Stmt::new(NEXT_LIST)).await?.map_or(Ok(0), |row| row.int(0))
 }
 
 pub(crate) async fn list(store: &Store, ctx: &Ctx, number: i64) -> Result<Option<ListRow>, StoreFault> {
@@ -598,13 +629,16 @@ pub(crate) async fn revoked(store: &Store, ctx: &Ctx, list: i64) -> Result<Vec<u
 /// Indices read at once.
 const REVOKED_PAGE: usize = 8_192;
 
-/// What is past its time: spent nonces at once, offers and grants a day later, datasets that nobody can fetch.
-pub(crate) fn forget(day_ago_ms: i64) -> Vec<Stmt> {
+/// What is past its time: spent nonces at once, datasets that nobody can fetch, ended offers and grants after a day, copies and
+/// credentials a year after their end. An offered credential that nobody can fetch any more is expired.
+pub(crate) fn forget(day_ago_ms: i64, year_ago_ms: i64) -> Vec<Stmt> {
     vec![
         Stmt::new(FORGET_SPENT),
+        Stmt::new(FORGET_DATASETS),
         Stmt::new(FORGET_OFFERS).int(day_ago_ms),
         Stmt::new(FORGET_GRANTS).int(day_ago_ms),
-        Stmt::new(FORGET_DATASETS),
+        Stmt::new(FORGET_COPIES).int(year_ago_ms),
+        Stmt::new(FORGET_CREDENTIALS).int(year_ago_ms),
     ]
 }
 

@@ -16,9 +16,10 @@ use crate::trust::{Context, Judged, Trust};
 
 /// Bytes of a list token: what the outbound client fetches at most.
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Shortest and longest time a list is kept before it is fetched again, whatever its `ttl` says, seconds.
+/// Shortest time a list is kept before it is fetched again, whatever its `ttl` says, seconds: an issuer that says 1 s must not
+/// make every presentation a fetch, as that would show it who is checked and when.
 pub const TTL_MIN_S: u64 = 60;
-/// See [`TTL_MIN_S`].
+/// Longest time a list is kept, whatever its `ttl` says, seconds: a revocation counts here within a day at the latest.
 pub const TTL_MAX_S: u64 = 24 * 3600;
 /// Levels of JSON in a token: claims, `status_list`, its members, and room for claims we do not know.
 const DEPTH_MAX: usize = 8;

@@ -5,12 +5,11 @@ use super::wire::{
     CredentialItem, IssueRequest, ListItem, OfferAnswer, OfferItem, RevokeRequest, StatusAnswer, TypeAnswer,
 };
 use crate::Issuer;
-use crate::offer::NewCredential;
 use crate::page;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use edge::cursor::{Listing, PageQuery};
 use edge::problem::pages;
-use edge::{Answer, Body, Call, Done, Door, Doors, MaybeBody, Permission, Problem, Query, Who};
+use edge::{Answer, Body, Call, Done, Door, Doors, MaybeBody, Path, Permission, Problem, Query, Who};
 
 /// Bytes of an issuing request: a dataset with a portrait.
 const ISSUE_BYTES_MAX: usize = 512 << 10;
@@ -35,6 +34,7 @@ fn offers() -> Doors<Issuer> {
                 &page::FORMAT_MISMATCH,
                 &page::NOT_OFFERED,
                 &page::SIGNER_EXPIRING,
+                &page::SIGNER_UNAVAILABLE,
             ])
             .idempotent()
     };
@@ -140,9 +140,9 @@ async fn create_offer(
 ) -> Result<Answer<OfferAnswer>, Problem> {
     request.refuse_what_is_not_offered()?;
     let tenant = tenant(&call).await?;
-    let asked = named(request)?;
     let mark = call.mark.as_ref().map(edge::idempotency::Mark::close);
-    let (offered, committed) = issuer.offer(&call.ctx, &tenant, asked, mark).await.map_err(refusal::offer)?;
+    let (offered, committed) =
+        issuer.offer(&call.ctx, &tenant, request.into(), mark).await.map_err(refusal::offer)?;
     Ok(Answer::created(offered.into()).event(&committed))
 }
 
@@ -249,23 +249,6 @@ async fn list_lists(
     let rows = issuer.lists(&call.ctx, page.after.id.parse().unwrap_or(-1), page.read_limit()).await?;
     let items = rows.into_iter().map(|row| ListItem::of(&issuer, &tenant, row)).collect();
     Ok(Listing::answer(items, &page, "/api/v1/status-lists", |item| item.after.clone()))
-}
-
-/// The request with its one configuration: named, or the only one of a format.
-fn named(request: IssueRequest) -> Result<NewCredential, Problem> {
-    let required = || {
-        Problem::of(&pages::INVALID)
-            .detail("/credential_configuration_id is missing")
-            .at("/credential_configuration_id", "is required")
-    };
-    Ok(NewCredential {
-        configuration: request.credential_configuration_id.ok_or_else(required)?,
-        format: request.format,
-        claims: request.claims,
-        offer_ttl_s: request.offer_ttl_s,
-        valid_for_s: request.valid_for_s,
-        subject_ref: request.subject_ref,
-    })
 }
 
 /// The name of the caller's tenant, which stands in every identifier of its issuer.

@@ -15,13 +15,12 @@ use jiff::SignedDuration;
 use openid::oauth::{ErrorCode, OauthError};
 use openid::vci::IssueRefusal;
 
-/// What a caller waits for before it asks again when a signer ends soon: somebody must rotate it.
+/// Seconds after which a caller may ask again when a signer ends soon or is away: somebody must mend it first.
 const SIGNER_RETRY_S: i64 = 60;
 
 pub(super) fn offer(fault: OfferError) -> Problem {
     match fault {
-        OfferError::UnknownConfiguration(name) => Problem::of(&page::UNKNOWN_CONFIGURATION)
-            .detail(format!("this tenant issues no credential called {name}"))
+        OfferError::UnknownConfiguration => Problem::of(&page::UNKNOWN_CONFIGURATION)
             .at("/credential_configuration_id", "must name one of the tenant's credential types"),
         OfferError::FormatMismatch => {
             Problem::of(&page::FORMAT_MISMATCH).at("/format", "must be the format of the credential type")
@@ -36,8 +35,9 @@ pub(super) fn offer(fault: OfferError) -> Problem {
         }
         OfferError::Signer(fault) => signer(fault),
         OfferError::NotFound => Problem::of(&pages::NOT_FOUND),
-        OfferError::Gone => Problem::of(&page::OFFER_GONE),
-        OfferError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY),
+        // Both are lost guards: the refusal's event stands in place of the unit's.
+        OfferError::Gone => Problem::of(&page::OFFER_GONE).recorded(),
+        OfferError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY).recorded(),
         OfferError::Store(fault) => fault.into(),
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn offer(fault: OfferError) -> Problem {
 pub(super) fn revoke(fault: RevokeError) -> Problem {
     match fault {
         RevokeError::NotFound => Problem::of(&pages::NOT_FOUND),
-        RevokeError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY),
+        RevokeError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY).recorded(),
         RevokeError::Store(fault) => fault.into(),
     }
 }
@@ -68,6 +68,10 @@ pub(super) fn signer(fault: SignError) -> Problem {
             Problem::of(&page::SIGNER_EXPIRING).retry_after(SignedDuration::from_secs(SIGNER_RETRY_S))
         }
         SignError::Store(fault) => fault.into(),
+        passing if passing.passes() => {
+            tracing::warn!(fault = %passing, "a signer of the issuer cannot sign now");
+            Problem::of(&page::SIGNER_UNAVAILABLE).retry_after(SignedDuration::from_secs(SIGNER_RETRY_S))
+        }
         other => {
             tracing::error!(fault = %other, "a signature of the issuer could not be made");
             Problem::of(&pages::FAULT)

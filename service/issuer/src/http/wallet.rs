@@ -2,20 +2,18 @@
 
 use super::refusal::{self, Refused};
 use super::wire::Aggregation;
-use crate::Issuer;
-use axum::extract::{Path, RawQuery, State};
+use crate::{Issuer, page};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::problem::pages;
-use edge::{Answer, Call, Door, Doors, Form, Problem, Raw, Who};
+use edge::{Answer, Call, Door, Doors, Form, Path, Problem, Raw, Who};
 use openid::oauth::{AuthorizationServerMetadata, TokenResponse};
 use openid::vci::request::{CREDENTIAL_REQUEST_BYTES_MAX, bearer};
 use openid::vci::{CredentialOffer, CredentialResponse, IssuerMetadata, NonceResponse};
 
 /// Bytes of a token request: a code and a client id.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
-/// The nonce door takes nothing.
-const NONCE_BYTES_MAX: usize = 1 << 10;
 /// Status lists that one aggregation names; a tenant with more has a hundred million copies.
 const LISTS_NAMED_MAX: usize = 1_000;
 /// Seconds that a cache may keep a metadata document.
@@ -52,7 +50,6 @@ fn issuing() -> Doors<Issuer> {
                 .operation("fetchNonce")
                 .summary("A fresh nonce for key proofs (OpenID4VCI 1.0, 7)")
                 .who(Who::Tenant)
-                .raw("application/x-www-form-urlencoded", NONCE_BYTES_MAX)
                 .answer_of(200, "application/json", "a nonce")
                 .oauth()
                 .cors(),
@@ -65,6 +62,7 @@ fn issuing() -> Doors<Issuer> {
                 .who(Who::Tenant)
                 .raw("application/json", CREDENTIAL_REQUEST_BYTES_MAX)
                 .answer_of(200, "application/json", "the credential")
+                .problems(&[&page::SIGNER_EXPIRING, &page::SIGNER_UNAVAILABLE])
                 .oauth()
                 .cors(),
             issue,
@@ -97,6 +95,8 @@ fn documents() -> Doors<Issuer> {
                 .summary("A signed status list (Token Status List, 8)")
                 .who(Who::Tenant)
                 .answer_of(200, "application/statuslist+jwt", "the list")
+                .empty(304, "the list is the one that the caller has")
+                .problems(&[&page::TIME_NOT_SERVED, &page::SIGNER_EXPIRING, &page::SIGNER_UNAVAILABLE])
                 .cors(),
             status_list,
         )
@@ -186,22 +186,40 @@ async fn status_list(
     Path((_, list)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("time="))) {
-        return Ok(StatusCode::NOT_IMPLEMENTED.into_response());
+    if query.as_deref().is_some_and(asks_for_a_time) {
+        return Err(Problem::of(&page::TIME_NOT_SERVED));
     }
-    let number = list.parse().map_err(|_| Problem::of(&pages::NOT_FOUND))?;
+    let number = list_number(&list).ok_or_else(|| Problem::of(&pages::NOT_FOUND))?;
     let signed = issuer.status_list(&call.ctx, call.tenant_name(), number).await.map_err(refusal::list)?;
     let own: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, "application/statuslist+jwt"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, &signed.etag),
     ];
-    let known =
-        headers.get(header::IF_NONE_MATCH).is_some_and(|etag| etag.as_bytes() == signed.etag.as_bytes());
-    if known {
+    if knows(&headers, &signed.etag) {
         return Ok((StatusCode::NOT_MODIFIED, own).into_response());
     }
     Ok((own, signed.token).into_response())
+}
+
+/// Whether a query has the parameter `time` (Token Status List, 8.4).
+fn asks_for_a_time(query: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some("time"))
+}
+
+/// The number of a list as its URI writes it: no sign and no leading zero, as a list's `sub` is compared byte by byte.
+fn list_number(text: &str) -> Option<i64> {
+    let number: u32 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number.into())
+}
+
+/// Whether `If-None-Match` names this signature (RFC 9110, 13.1.2: weak comparison, any of a list, or `*`).
+fn knows(headers: &HeaderMap, etag: &str) -> bool {
+    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    named
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
 async fn aggregation(State(issuer): State<Issuer>, call: Call) -> Result<Answer<Aggregation>, Problem> {

@@ -1,7 +1,7 @@
 //! What our own API takes and gives.
 
 use crate::credential_type::Kind;
-use crate::offer::Offered;
+use crate::offer::{NewCredential, Offered};
 use crate::revoke::{Reason, Status};
 use crate::store::{CredentialRow, ListRow, OfferRow};
 use crate::{Issuer, status_list};
@@ -20,7 +20,7 @@ const PRE_AUTHORIZED: &str = "pre_authorized_code";
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IssueRequest {
-    /// The credential type, as `diploma`.
+    /// The credential type, as `diploma`; may be left out where `format` picks the tenant's only type.
     pub(super) credential_configuration_id: Option<String>,
     /// `dc+sd-jwt`; must agree with the type.
     pub(super) format: Option<String>,
@@ -67,6 +67,19 @@ impl IssueRequest {
         }
         let problem = Problem::of(&crate::page::NOT_OFFERED);
         Err(lacking.into_iter().fold(problem, |problem, at| problem.at(at, "is not part of this version")))
+    }
+}
+
+impl From<IssueRequest> for NewCredential {
+    fn from(request: IssueRequest) -> Self {
+        Self {
+            configuration: request.credential_configuration_id,
+            format: request.format,
+            claims: request.claims,
+            offer_ttl_s: request.offer_ttl_s,
+            valid_for_s: request.valid_for_s,
+            subject_ref: request.subject_ref,
+        }
     }
 }
 

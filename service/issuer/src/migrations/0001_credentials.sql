@@ -27,6 +27,8 @@ CREATE TABLE issuer_credential (
   PRIMARY KEY (tenant_id, credential_id)
 );
 CREATE INDEX issuer_credential_order ON issuer_credential (tenant_id, created_at_ms, credential_id);
+CREATE INDEX issuer_credential_end ON issuer_credential (tenant_id, expires_at_ms);
+CREATE INDEX issuer_credential_dataset ON issuer_credential (tenant_id) WHERE dataset IS NOT NULL;
 
 -- An offer is spent once, by its code.
 CREATE TABLE issuer_offer (
@@ -45,6 +47,7 @@ CREATE TABLE issuer_offer (
 );
 CREATE INDEX issuer_offer_order ON issuer_offer (tenant_id, created_at_ms, offer_id);
 CREATE INDEX issuer_offer_of ON issuer_offer (tenant_id, credential_id);
+CREATE INDEX issuer_offer_end ON issuer_offer (tenant_id, expires_at_ms);
 
 -- What a wallet's access token allows.
 CREATE TABLE issuer_grant (
@@ -60,6 +63,8 @@ CREATE TABLE issuer_grant (
   PRIMARY KEY (tenant_id, grant_id),
   UNIQUE (tenant_id, token_sha256)
 );
+CREATE INDEX issuer_grant_of ON issuer_grant (tenant_id, credential_id);
+CREATE INDEX issuer_grant_end ON issuer_grant (tenant_id, expires_at_ms);
 
 -- One signed copy and its place in a status list.
 CREATE TABLE issuer_copy (
@@ -77,6 +82,7 @@ CREATE TABLE issuer_copy (
   UNIQUE (tenant_id, list, idx)
 );
 CREATE INDEX issuer_copy_status ON issuer_copy (tenant_id, list, status, idx);
+CREATE INDEX issuer_copy_end ON issuer_copy (tenant_id, expires_at_ms);
 
 -- Hashes of what may be used once: c_nonce.
 CREATE TABLE issuer_spent (
