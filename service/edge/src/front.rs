@@ -8,6 +8,7 @@ use crate::door::{DoorSpec, Wording};
 use crate::host::{self, Met};
 use crate::problem::{Pending, Problem, pages};
 use crate::{Edge, headers, metrics, oauth};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -57,6 +58,9 @@ pub(crate) async fn pass(State(edge): State<Edge>, mut request: Request, next: N
     let response = serve(&edge, request, next).await;
     let spec = response.extensions().get::<Arc<DoorSpec>>().cloned();
     let (mut response, code) = word(&edge, &ctx, spec.as_deref(), response);
+    if method == Method::HEAD && code.is_some() {
+        *response.body_mut() = Body::empty();
+    }
     if spec.is_none() {
         record(&edge, &ctx, response.status().as_u16(), code).await;
     }

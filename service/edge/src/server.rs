@@ -4,8 +4,10 @@
 //! accept ─▶ connections, per address ─▶ TLS handshake ─▶ HTTP/1.1 or h2 ─▶ router      shutdown ─▶ no accept, drain ≤ 30 s, cut
 //! ```
 
+mod quiet;
 pub mod tls;
 
+use self::quiet::Quiet;
 use crate::metrics::{CONNECTIONS, CONNECTIONS_REFUSED};
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -35,7 +37,7 @@ pub struct Bounds {
     pub handshake: Duration,
     /// The head of a request must be there within this; it is also how long a quiet HTTP/1.1 connection is kept.
     pub head: Duration,
-    /// A quiet h2 connection is asked whether it lives after this, and cut after it again.
+    /// A connection on which nothing moves is cut after this; longer than a request may take.
     pub idle: Duration,
     /// Requests that run at shutdown may end within this.
     pub drain: Duration,
@@ -155,7 +157,7 @@ where
         router.clone().oneshot(request)
     });
     let builder = builder(&server.bounds);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Quiet::new(stream, server.bounds.idle)), service);
     tokio::pin!(connection);
     let ended_by_itself = tokio::select! {
         _ = connection.as_mut() => true,
@@ -182,7 +184,7 @@ fn builder(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(STREAMS_MAX)
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
-        .keep_alive_interval(bounds.idle)
+        .keep_alive_interval(bounds.idle / 2)
         .keep_alive_timeout(bounds.head);
     builder
 }

@@ -280,3 +280,31 @@ async fn h2_meets_the_same_walls() {
     assert_eq!(ask("evil.example", None).await, 421);
     assert_eq!(ask("localhost:8400", Some("evil.example")).await, 421, "two names for one request");
 }
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_moves_is_cut() {
+    let house = House::new().await;
+    let bounds = Bounds { idle: Duration::from_millis(50), ..Bounds::default() };
+    let served = listen(&house, None, bounds).await;
+    // The peer asks for something that never comes and then says no more.
+    let body = r#"{"text":"x"}"#;
+    let request = format!(
+        "POST /api/v1/try/slow HTTP/1.1\r\nhost: localhost:8400\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        house.owner,
+        body.len()
+    );
+    assert_eq!(talk(served.address, &request).await, "");
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_without_a_body() {
+    let house = House::new().await;
+    let served = listen(&house, None, Bounds::default()).await;
+    for (path, status) in [("/problems", "200"), ("/api/v1/tenants", "401"), ("/nothing", "404")] {
+        let request = format!("HEAD {path} HTTP/1.1\r\nhost: localhost:8400\r\nconnection: close\r\n\r\n");
+        let answer = talk(served.address, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{path}: {answer}");
+    }
+}
