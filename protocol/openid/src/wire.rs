@@ -75,10 +75,14 @@ pub enum AddressFault {
 
 /// Checks an address that a peer names before anybody connects to it.
 ///
+/// The URL reader mends what people type: it trims spaces and control characters, drops tabs and line feeds, takes `\` for
+/// `/` and any number of slashes behind the scheme. None of that is taken here: two readers must not see two hosts in one
+/// text.
+///
 /// # Errors
 /// [`AddressFault`].
 pub fn address(text: &str, reach: Reach) -> Result<Url, AddressFault> {
-    if text.len() > URL_BYTES_MAX {
+    if text.len() > URL_BYTES_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
         return Err(AddressFault::Malformed);
     }
     let url = Url::parse(text).map_err(|_| AddressFault::Malformed)?;
@@ -87,7 +91,7 @@ pub fn address(text: &str, reach: Reach) -> Result<Url, AddressFault> {
         ("http", Reach::LoopbackHttp) if is_loopback(&url) => {}
         _ => return Err(AddressFault::Scheme),
     }
-    if url.host_str().is_none_or(str::is_empty) {
+    if url.host_str().is_none_or(str::is_empty) || !host_follows_two_slashes(text, &url) {
         return Err(AddressFault::Malformed);
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
@@ -103,7 +107,7 @@ pub fn address(text: &str, reach: Reach) -> Result<Url, AddressFault> {
 /// # Errors
 /// [`AddressFault`]; an identifier with a query is malformed.
 pub fn well_known(identifier: &str, suffix: &str, reach: Reach) -> Result<String, AddressFault> {
-    if address(identifier, reach)?.query().is_some() || identifier.contains('\\') {
+    if address(identifier, reach)?.query().is_some() {
         return Err(AddressFault::Malformed);
     }
     let host_at = identifier.find("://").ok_or(AddressFault::Malformed)? + 3;
@@ -126,6 +130,12 @@ pub(crate) fn numeric_date(value: Option<&Value>) -> Option<i64> {
 /// A non-empty text of at most `bytes_max` bytes.
 pub(crate) fn text(value: Option<&Value>, bytes_max: usize) -> Option<&str> {
     value?.as_str().filter(|text| !text.is_empty() && text.len() <= bytes_max)
+}
+
+/// `url` was read from `text`, in which nothing was trimmed: its scheme stands at the beginning.
+fn host_follows_two_slashes(text: &str, url: &Url) -> bool {
+    let behind = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+    behind.is_some_and(|host| !host.starts_with('/'))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -173,6 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn a_spelling_in_which_another_reader_could_see_another_host_is_refused() {
+        for text in [
+            "https://a.\0",
+            " https://a/",
+            "https://a/\n",
+            "https://a\t.example/",
+            "https:a.example",
+            "https:/a.example",
+            "https:////a.example/t",
+            "https:a://b",
+            "https:\\\\a.example",
+            "https://a.example\\@b.example/",
+            "https://b\u{fc}cher.example/",
+        ] {
+            assert_eq!(address(text, Reach::Https), Err(AddressFault::Malformed), "{text:?}");
+            assert_eq!(well_known(text, "x", Reach::Https), Err(AddressFault::Malformed), "{text:?}");
+        }
+        assert!(address("HTTPS://A.example:443/t%20a?b", Reach::Https).is_ok());
+    }
+
+    #[test]
     fn a_shape_fault_names_the_place_and_not_the_value() {
         #[derive(Debug, serde::Deserialize)]
         struct Message {
@@ -188,6 +219,14 @@ mod tests {
         fn no_text_makes_an_address_panic(text in ".{0,200}") {
             let _ = address(&text, Reach::LoopbackHttp);
             let _ = well_known(&text, "x", Reach::LoopbackHttp);
+        }
+
+        #[test]
+        fn a_well_known_address_is_of_the_same_host(text in "https?:/{0,3}[a-z.:\\\\@\\[\\]0-9/?#-]{0,24}") {
+            if let Ok(known) = well_known(&text, "x", Reach::LoopbackHttp) {
+                let (known, own) = (address(&known, Reach::LoopbackHttp).unwrap(), address(&text, Reach::LoopbackHttp).unwrap());
+                prop_assert_eq!((known.host(), known.port()), (own.host(), own.port()));
+            }
         }
     }
 }
