@@ -93,7 +93,8 @@ pub fn examine(reading: Reading, question: &Question<'_>, trust: &Trust<'_>, now
             nonce: question.nonce,
             requested_at: question.requested_at,
         };
-        examined.push((String::from(&*one.name.query), presentation::examine(one.text, &expected, trust, now)));
+        examined
+            .push((String::from(&*one.name.query), presentation::examine(one.text, &expected, trust, now)));
     }
     Judgement::Waiting(Pending { report, query: question.query.clone(), examined })
 }
