@@ -63,13 +63,18 @@ impl Custody {
         if !counted.is_empty() {
             self.store().housekeeping(ctx, Reason::Cursor, counted).await?;
         }
-        for key in rows::all_keys(self.store(), ctx).await? {
-            self.warn(ctx, &key).await?;
-            if key.rotates() {
-                self.rotate_due(ctx, key).await?;
+        let mut after = String::new();
+        loop {
+            let keys = rows::moving_keys(self.store(), ctx, &after).await?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            after.clone_from(&last.id);
+            for key in keys {
+                self.warn(ctx, &key).await?;
+                if key.rotates() {
+                    self.rotate_due(ctx, key).await?;
+                }
             }
         }
-        Ok(())
     }
 
     async fn rotate_due(&self, ctx: &Ctx, key: Key) -> Result<(), StoreFault> {
@@ -119,4 +124,33 @@ fn due_warning(version: &Version, now: Timestamp) -> Option<(u64, i64)> {
     let reached = WARN_DAYS.into_iter().find(|days| days_left <= *days)?;
     let is_told = version.warned_days.is_some_and(|told| told <= reached);
     (!is_told).then(|| (days_left.unsigned_abs(), reached))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Chain;
+    use crate::key;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn the_end_of_a_chain_is_told_once_for_each_of_30_14_7_and_1_days() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let mut version = key::tests::key().versions.remove(0);
+        let ends_in = |days: i64| now + SignedDuration::from_secs(days * 86_400 + 60);
+        let mut told = Vec::new();
+        for days in (0..=40).rev() {
+            let chain = Chain { certificates: vec![vec![1]], from: now, until: ends_in(days) };
+            version.chain = Some(chain);
+            for _ in 0..2 {
+                if let Some((left, step)) = due_warning(&version, now) {
+                    told.push((left, step));
+                    version.warned_days = Some(step);
+                }
+            }
+        }
+        assert_eq!(told, [(30, 30), (14, 14), (7, 7), (1, 1)]);
+        version.chain = None;
+        assert_eq!(due_warning(&version, now), None);
+    }
 }

@@ -5,6 +5,7 @@
 
 use crypto::jwk::Jwk;
 use crypto::key::SignAlg;
+use jiff::Timestamp;
 use openid::oauth::PublishedKey;
 use serde_json::{Value, json};
 use store::{Ctx, StoreFault};
@@ -45,12 +46,12 @@ impl Custody {
         Ok(json!({ "issuer": self.identifier(tenant_name), "jwks": jwks }))
     }
 
-    /// One key as the set of its published versions.
-    ///
-    /// # Errors
-    /// [`StoreFault`].
-    pub async fn key_set(&self, ctx: &Ctx, key_id: &str) -> Result<Value, StoreFault> {
-        self.set(ctx, |key| key.id == key_id).await
+    /// One key as the set of its versions that are published at `now`.
+    pub fn key_set(&self, key: &Key, now: Timestamp) -> Value {
+        let published = |version: &&Version| version.state.is_published(version.keep_public_until, now);
+        let keys: Vec<Value> =
+            key.versions.iter().filter(published).map(|version| jwk(key, version)).collect();
+        json!({ "keys": keys })
     }
 
     /// Hands the access-token keys to edge's token check: at start, and after each move of that key.

@@ -35,6 +35,7 @@ const HEADERS_REFUSED: [&str; 13] =
 /// One thing to sign, as it arrived. `format` decides which of the members it may have.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SignOrder")]
 pub struct Form {
     /// `jws` or `cose_sign1`.
     pub format: String,

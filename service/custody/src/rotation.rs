@@ -27,6 +27,7 @@ pub const POLICY_S_MAX: u64 = 315_576_000;
 /// When a key gets a new version. Times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "KeyRotation")]
 pub struct Policy {
     /// Age at which a version is replaced; 0 = never, least 3,600.
     pub rotate_every_s: u64,

@@ -19,6 +19,7 @@ use thiserror::Error;
 /// What a version of a key may be used for at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "KeyState")]
 pub enum State {
     /// Published ahead of its use.
     Pending,

@@ -19,8 +19,11 @@ pub const MIGRATIONS: Migrations =
 /// Versions of one key that are read: the newest; older ones are destroyed and published no more.
 const VERSIONS_MAX: usize = 256;
 
-/// Keys that one job tick or JWKS reads of a tenant: far above what a tenant has; the rest waits for the next tick.
-pub(crate) const KEYS_MAX: usize = 1_000;
+/// Versions that one key set lists: far above what a tenant publishes; whoever reads sets takes 64.
+const PUBLISHED_MAX: usize = 1_000;
+
+/// Keys that the job reads at a time.
+pub(crate) const KEYS_PAGE_ROWS: usize = 200;
 
 /// Anchors of one tenant.
 pub(crate) const ANCHORS_MAX: usize = 1_000;
@@ -116,14 +119,15 @@ const PUBLISHED: &str = concat!(
     ", ",
     version_columns!(),
     " FROM custody_key k JOIN custody_key_version v ON v.tenant_id = k.tenant_id AND v.key_id = k.key_id
-     WHERE k.tenant_id = :tenant AND (v.state IN ('pending', 'active', 'frozen')
+     WHERE k.tenant_id = :tenant AND (k.slot IS NULL OR k.slot NOT LIKE 'note:%') AND (v.state IN ('pending', 'active', 'frozen')
        OR (v.state IN ('retired', 'destroyed') AND v.keep_public_until_ms > :now))
      ORDER BY k.created_at_ms, k.key_id, v.version DESC"
 );
 const MOVING_KEYS: &str = concat!(
     "SELECT ",
     key_columns!(),
-    " FROM custody_key k WHERE k.tenant_id = :tenant ORDER BY k.created_at_ms, k.key_id"
+    " FROM custody_key k WHERE k.tenant_id = :tenant AND k.key_id > $1
+     AND (k.slot IS NULL OR k.slot NOT LIKE 'note:%') ORDER BY k.key_id"
 );
 const WRAPPED: &str =
     "SELECT COUNT(*) FROM custody_key_version WHERE tenant_id = :tenant AND kek_version = $1";
@@ -276,10 +280,11 @@ pub(crate) async fn keys(
     Ok(keys)
 }
 
-/// Every key of the tenant with its versions: what the rotation job walks over.
-pub(crate) async fn all_keys(store: &Store, ctx: &Ctx) -> Result<Vec<Key>, StoreFault> {
+/// Keys of the tenant with their versions, by id behind `after`: what the job walks over. Keys of logs are not moved, so they are
+/// left out; the system tenant has two for each log.
+pub(crate) async fn moving_keys(store: &Store, ctx: &Ctx, after: &str) -> Result<Vec<Key>, StoreFault> {
     let mut keys = Vec::new();
-    for row in store.read(ctx).many(Stmt::new(MOVING_KEYS), KEYS_MAX).await? {
+    for row in store.read(ctx).many(Stmt::new(MOVING_KEYS).text(after), KEYS_PAGE_ROWS).await? {
         let mut key = key_of_row(&row)?;
         key.versions = versions(store, ctx, &key.id).await?;
         keys.push(key);
@@ -386,7 +391,7 @@ pub(crate) fn touch_key(key_id: &str) -> Stmt {
 
 /// Keys with those versions whose public part stands in the JWKS at `ctx.now`, newest version first.
 pub(crate) async fn published(store: &Store, ctx: &Ctx) -> Result<Vec<(Key, Version)>, StoreFault> {
-    let rows = store.read(ctx).many(Stmt::new(PUBLISHED), KEYS_MAX).await?;
+    let rows = store.read(ctx).many(Stmt::new(PUBLISHED), PUBLISHED_MAX).await?;
     rows.iter().map(|row| Ok((key_of_row(row)?, version_of_row(row, KEY_WIDTH)?))).collect()
 }
 

@@ -350,3 +350,16 @@ async fn the_access_token_key_rotates_and_tokens_of_both_versions_are_taken() {
 fn custody_role() -> tenancy::Role {
     tenancy::Role::Auditor
 }
+
+#[tokio::test]
+async fn every_statement_fits_its_tables() {
+    store::conformance::try_on_sqlite(&[tessera_custody::MIGRATIONS], tessera_custody::STATEMENTS).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: set TESSERA_TEST_PG"]
+async fn every_statement_fits_postgresql() {
+    let url = std::env::var(store::conformance::POSTGRES_URL).unwrap();
+    let (rooms, statements) = ([tessera_custody::MIGRATIONS], tessera_custody::STATEMENTS);
+    store::conformance::try_on_postgres(&url, &rooms, statements).await.unwrap();
+}

@@ -120,7 +120,7 @@ async fn public(
 ) -> Result<Response, Problem> {
     let key = custody.key(&call.ctx, &id).await?;
     if matches!(query.format, Format::Jwks) {
-        return Ok(Answer::ok(custody.key_set(&call.ctx, &id).await?).into_response());
+        return Ok(Answer::ok(custody.key_set(&key, call.ctx.now)).into_response());
     }
     let number = query.version.or(key.in_use).unwrap_or(key.last_version);
     let version = key.version(number).ok_or_else(|| Problem::of(&pages::NOT_FOUND))?;

@@ -60,6 +60,7 @@ enum SignForm {
 /// A batch.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SignBatch")]
 struct BatchForm {
     /// The things to sign.
     #[schemars(length(min = 1, max = 256))]
