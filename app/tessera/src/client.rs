@@ -60,11 +60,6 @@ impl Client {
         self
     }
 
-    /// The base URL.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
     /// `POST /oauth/token` (RFC 6749, 4.4).
     pub fn access_token(&self, client_id: &str, client_secret: &str) -> Result<String, Failure> {
         let form = [
@@ -101,12 +96,6 @@ impl Client {
         if let Some(key) = sent.idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        Ok(self.read(request.send(body.to_string()))?.1)
-    }
-
-    /// PATCH of a JSON body below `/api/v1`.
-    pub fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let request = self.authorised(self.agent.patch(self.url(path))).content_type("application/json");
         Ok(self.read(request.send(body.to_string()))?.1)
     }
 

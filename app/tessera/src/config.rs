@@ -294,7 +294,7 @@ mod tests {
         {
             let config = Config::parse(text, "f", std::iter::empty()).unwrap();
             let failure = config.refuse_what_is_not_built().err().unwrap();
-            assert_eq!(failure.code, "config/not-built");
+            assert_eq!(&*failure.code, "config/not-built");
         }
     }
 }

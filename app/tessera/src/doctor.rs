@@ -242,7 +242,7 @@ fn of_server(url: &str, ca: Option<&Path>, lines: &mut Vec<Line>) -> Result<(), 
     let client = Client::anonymous(url, ca_pem.as_deref(), Duration::from_secs(10))?;
     let body = match client.get("/readyz") {
         Ok(body) => body,
-        Err(failure) => failure.problem.clone().ok_or(failure)?,
+        Err(failure) => *failure.problem.clone().ok_or(failure)?,
     };
     for check in body.get("checks").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| check.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -24,17 +24,17 @@ pub struct Failure {
     /// What happened, in one clause.
     pub what: String,
     /// A stable code, as `issuer/offer-gone`; empty where none exists.
-    pub code: String,
+    pub code: Box<str>,
     /// Why.
     pub cause: String,
     /// What to do.
     pub fix: String,
     /// A page that says more.
-    pub page: Option<String>,
+    pub page: Option<Box<str>>,
     /// The exit code.
     pub exit: Exit,
     /// The problem document that a server sent.
-    pub problem: Option<Value>,
+    pub problem: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -47,7 +47,7 @@ impl Failure {
     ) -> Self {
         Self {
             what: what.into(),
-            code: String::new(),
+            code: Box::default(),
             cause: cause.into(),
             fix: fix.into(),
             page: None,
@@ -67,7 +67,7 @@ impl Failure {
     }
 
     /// With a stable code.
-    pub fn code(mut self, code: impl Into<String>) -> Self {
+    pub fn code(mut self, code: impl Into<Box<str>>) -> Self {
         self.code = code.into();
         self
     }
@@ -90,12 +90,16 @@ impl Failure {
         let detail = text("detail");
         Self {
             what: first.into_iter().find(|t| !t.is_empty()).unwrap_or_default(),
-            code: [text("code"), text("error")].into_iter().find(|t| !t.is_empty()).unwrap_or_default(),
+            code: [text("code"), text("error")]
+                .into_iter()
+                .find(|t| !t.is_empty())
+                .unwrap_or_default()
+                .into(),
             cause: if cause.is_empty() { detail } else { cause },
             fix: text("fix"),
-            page: Some(text("type")).filter(|page| page.starts_with("http")),
+            page: Some(text("type")).filter(|page| page.starts_with("http")).map(Into::into),
             exit,
-            problem: Some(body.clone()),
+            problem: Some(Box::new(body.clone())),
         }
     }
 
@@ -103,7 +107,7 @@ impl Failure {
     pub fn render(&self, as_json: bool) -> String {
         if as_json {
             let own = json!({ "title": self.what, "code": self.code, "cause": self.cause, "fix": self.fix });
-            return format!("{}\n", self.problem.as_ref().unwrap_or(&own));
+            return format!("{}\n", self.problem.as_deref().unwrap_or(&own));
         }
         let mut text = format!("error: {}", self.what);
         if !self.code.is_empty() {

@@ -73,8 +73,8 @@ impl House {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).map_err(|fault| {
             Failure::start(format!("{} cannot be made", data.display()), fault, "name a folder of yours")
         })?;
-        let store =
-            Store::open(StoreConfig::new(data.join(DATABASE), root), &migrations()).map_err(cannot_open)?;
+        let store = Store::open(StoreConfig::new(data.join(DATABASE), root), &migrations())
+            .map_err(|fault| cannot_open(&fault))?;
         let host = public_url.host_str().unwrap_or("localhost").to_owned();
         let tenancy = Tenancy::new(store.clone(), tenancy::Config::new(&host));
         let edge_config = edge_config(&config, public_url, dev, outbound_roots);
@@ -254,7 +254,7 @@ fn verifier_config(config: &Config, base: &str) -> Result<verifier::Config, Fail
     })
 }
 
-fn cannot_open(fault: OpenFault) -> Failure {
+fn cannot_open(fault: &OpenFault) -> Failure {
     Failure::new(
         Exit::Unreachable,
         "the store cannot be opened",

@@ -66,7 +66,7 @@ fn run(noun: &Noun, cli: &Cli) -> Result<ExitCode, Failure> {
         Noun::Init(args) => init::run(args, now())?,
         Noun::Login(args) => verb::login::run(args, &cli.common)?,
         Noun::Context(verb) => verb::context::run(verb, cli.common.output)?,
-        Noun::Openapi => println!("{}", demo::openapi(runtime()?)?),
+        Noun::Openapi => println!("{}", demo::openapi(&runtime()?)?),
         Noun::Tenant(verb) => verb::tenant::run(verb, &session()?)?,
         Noun::Operator(verb) => verb::operator::run(verb, &session()?)?,
         Noun::ServiceAccount(verb) => verb::service_account::run(verb, &session()?)?,

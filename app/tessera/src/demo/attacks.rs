@@ -55,7 +55,7 @@ pub fn step(report: &mut Report, parties: &Outsider, shown: Option<Shown>) {
             let stranger = parties.stranger()?;
             let answer = stranger.get(&format!("/verification/{}", shown.verification));
             let failure = answer.err().ok_or("the other tenant was answered")?;
-            Ok(Seen::refused(failure.code == "api/not-found", failure.code))
+            Ok(Seen::refused(&*failure.code == "api/not-found", failure.code))
         },
     );
     report.check(

@@ -15,7 +15,7 @@ mod screen;
 
 use crate::context::{self, Context, Login};
 use crate::failure::{Exit, Failure};
-use crate::running::{Running, told_to_stop};
+use crate::running::told_to_stop;
 use crate::serve;
 use outsider::Outsider;
 use report::Report;
@@ -140,7 +140,7 @@ fn show_last(report: &Report, out: &mut dyn Write) {
 }
 
 /// The OpenAPI document of this build, as a server on `http://localhost:8400` would give it.
-pub fn openapi(runtime: tokio::runtime::Runtime) -> Result<String, Failure> {
+pub fn openapi(runtime: &tokio::runtime::Runtime) -> Result<String, Failure> {
     runtime.block_on(async {
         let data = tempfile::tempdir()
             .map_err(|fault| Failure::start("no scratch folder can be made", fault, "set TMPDIR"))?;
@@ -156,12 +156,8 @@ pub fn openapi(runtime: tokio::runtime::Runtime) -> Result<String, Failure> {
         .map_err(|fault| {
             Failure::new(Exit::Fault, "the document broke off", fault.to_string(), "please report it")
         })??;
-        stop(running).await;
+        running.stop().await;
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         Ok(text.replace(&base, "http://localhost:8400"))
     })
-}
-
-async fn stop(running: Running) {
-    running.stop().await;
 }

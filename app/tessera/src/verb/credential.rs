@@ -32,7 +32,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     let one = |id: &str, verb: &str| format!("/credentials/{}{verb}", encoded(id));
     match verb {
         Verb::List(page) => session.list("/credentials", page),
-        Verb::Status { id } => session.show(session.client.get(&one(id, "/status"))?),
+        Verb::Status { id } => session.show(&session.client.get(&one(id, "/status"))?),
         Verb::Revoke { id, reason, write } => {
             session.confirm("A revocation is final. Go on?")?;
             let body = reason.as_ref().map_or_else(|| json!({}), |reason| json!({ "reason": reason }));

@@ -21,7 +21,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List(page) => session.list("/credential-types", page),
         Verb::Show { name } => {
-            session.show(session.client.get(&format!("/credential-types/{}", encoded(name)))?)
+            session.show(&session.client.get(&format!("/credential-types/{}", encoded(name)))?)
         }
     }
 }

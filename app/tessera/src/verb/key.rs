@@ -135,7 +135,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
                 .map_or_else(|| "/keys".to_owned(), |state| format!("/keys?state={}", encoded(state)));
             session.list(&path, page)
         }
-        Verb::Show { key } => session.show(session.client.get(&one(key, ""))?),
+        Verb::Show { key } => session.show(&session.client.get(&one(key, ""))?),
         Verb::Public { key, format, version } => {
             let version = version.map_or_else(String::new, |n| format!("&version={n}"));
             print!(
@@ -151,7 +151,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
         Verb::Rotate { key, compromised, ahead } => {
             let reason = if *compromised { "compromised" } else { "scheduled" };
             let activate = if *ahead { "ahead" } else { "now" };
-            session.show(session.client.post(
+            session.show(&session.client.post(
                 &one(key, "/rotate"),
                 &json!({ "reason": reason, "activate": activate }),
                 Default::default(),
@@ -170,7 +170,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
 
 fn version(args: &VersionArgs, verb: &str, session: &Session) -> Result<(), Failure> {
     let path = format!("/keys/{}/versions/{}/{verb}", encoded(&args.key), args.version);
-    session.show(session.client.post(&path, &json!({}), Default::default())?)
+    session.show(&session.client.post(&path, &json!({}), Default::default())?)
 }
 
 fn sign(args: &SignArgs, session: &Session) -> Result<(), Failure> {
@@ -191,7 +191,7 @@ fn sign(args: &SignArgs, session: &Session) -> Result<(), Failure> {
     let object = answer.get("jws").or_else(|| answer.get("cose_b64")).and_then(Value::as_str);
     match (session.format, object) {
         (Format::Table, Some(object)) => println!("{object}"),
-        _ => session.show(answer)?,
+        _ => session.show(&answer)?,
     }
     Ok(())
 }

@@ -91,15 +91,15 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             session.list(&path, page)
         }
         Verb::Show { entry } => {
-            session.show(session.client.get(&format!("/ledger/events/{}", encoded(entry)))?)
+            session.show(&session.client.get(&format!("/ledger/events/{}", encoded(entry)))?)
         }
         Verb::Prove { entry, out } => prove(session, entry, out.as_deref()),
         Verb::Consistency { from, to } => {
-            session.show(session.client.get(&format!("/ledger/consistency?from={from}&to={to}"))?)
+            session.show(&session.client.get(&format!("/ledger/consistency?from={from}&to={to}"))?)
         }
         Verb::Checkpoint => text(session, "/ledger/checkpoint"),
         Verb::Keys => text(session, "/ledger/keys"),
-        Verb::Status => session.show(session.client.get("/ledger/status")?),
+        Verb::Status => session.show(&session.client.get("/ledger/status")?),
         Verb::Token(verb) => token(verb, session),
     }
 }
@@ -153,11 +153,11 @@ fn token(verb: &TokenVerb, session: &Session) -> Result<(), Failure> {
             if let Some(log) = log {
                 body["log"] = json!(log);
             }
-            session.show(session.client.post("/ledger/tokens", &body, Default::default())?)
+            session.show(&session.client.post("/ledger/tokens", &body, Default::default())?)
         }
         TokenVerb::List(page) => session.list("/ledger/tokens", page),
         TokenVerb::Revoke { id } => {
-            session.show(session.client.delete(&format!("/ledger/tokens/{}", encoded(id)))?)
+            session.show(&session.client.delete(&format!("/ledger/tokens/{}", encoded(id)))?)
         }
     }
 }

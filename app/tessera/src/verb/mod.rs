@@ -74,8 +74,8 @@ impl Session {
         Ok(Self { client, format: common.output, yes: common.yes })
     }
 
-    fn show(&self, answer: Value) -> Result<(), Failure> {
-        output::print(self.format, &answer);
+    fn show(&self, answer: &Value) -> Result<(), Failure> {
+        output::print(self.format, answer);
         Ok(())
     }
 
@@ -90,12 +90,12 @@ impl Session {
             eprintln!("more: --after {}", output::printable(next));
             return Ok(());
         }
-        self.show(answer)
+        self.show(&answer)
     }
 
     fn post(&self, path: &str, body: &Value, write: &Write) -> Result<(), Failure> {
         let sent = crate::client::Sent { idempotency_key: write.idempotency_key.as_deref() };
-        self.show(self.client.post(path, body, sent)?)
+        self.show(&self.client.post(path, body, sent)?)
     }
 
     /// Asks before something that cannot be undone; `--yes` answers.

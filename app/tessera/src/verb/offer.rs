@@ -48,7 +48,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             session.post("/offers", &body, write)
         }
         Verb::List(page) => session.list("/offers", page),
-        Verb::Show { id } => session.show(session.client.get(&one(id))?),
-        Verb::Cancel { id } => session.show(session.client.delete(&one(id))?),
+        Verb::Show { id } => session.show(&session.client.get(&one(id))?),
+        Verb::Cancel { id } => session.show(&session.client.delete(&one(id))?),
     }
 }

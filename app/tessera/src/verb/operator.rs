@@ -23,7 +23,7 @@ pub enum Verb {
 /// Runs the verb.
 pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Invite { name, role } => session.show(session.client.post(
+        Verb::Invite { name, role } => session.show(&session.client.post(
             "/operators",
             &json!({ "name": name, "role": role }),
             Default::default(),

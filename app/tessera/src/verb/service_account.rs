@@ -49,14 +49,14 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             session.post("/service-accounts", &body, write)
         }
         Verb::List(page) => session.list("/service-accounts", page),
-        Verb::Show { id } => session.show(session.client.get(&one(id, ""))?),
+        Verb::Show { id } => session.show(&session.client.get(&one(id, ""))?),
         Verb::RotateSecret { id } => {
             session.confirm("The old secret ends at once. Go on?")?;
-            session.show(session.client.post(&one(id, "/rotate-secret"), &json!({}), Default::default())?)
+            session.show(&session.client.post(&one(id, "/rotate-secret"), &json!({}), Default::default())?)
         }
         Verb::Revoke { id } => {
             session.confirm("Programs that use this account are refused from now on. Go on?")?;
-            session.show(session.client.delete(&one(id, ""))?)
+            session.show(&session.client.delete(&one(id, ""))?)
         }
     }
 }

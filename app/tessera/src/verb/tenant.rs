@@ -46,12 +46,12 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             session.post("/tenants", &json!({ "name": name, "title": title }), write)
         }
         Verb::List(page) => session.list("/tenants", page),
-        Verb::Show { tenant } => session.show(session.client.get(&one(tenant, ""))?),
+        Verb::Show { tenant } => session.show(&session.client.get(&one(tenant, ""))?),
         Verb::Suspend { tenant } => {
-            session.show(session.client.post(&one(tenant, "/suspend"), &json!({}), Default::default())?)
+            session.show(&session.client.post(&one(tenant, "/suspend"), &json!({}), Default::default())?)
         }
         Verb::Resume { tenant } => {
-            session.show(session.client.post(&one(tenant, "/resume"), &json!({}), Default::default())?)
+            session.show(&session.client.post(&one(tenant, "/resume"), &json!({}), Default::default())?)
         }
     }
 }

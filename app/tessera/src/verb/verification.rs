@@ -45,22 +45,22 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             let made =
                 session.client.post("/verifications", &json!({ "dcql_query": read_json(query)? }), sent)?;
             let id = made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            session.show(made)?;
+            session.show(&made)?;
             if !wait {
                 return Ok(());
             }
             loop {
                 let state = session.client.get(&format!("{}?wait_s={WAIT_S_MAX}", one(&id)))?;
                 if state.get("state").and_then(Value::as_str) != Some("created") {
-                    return session.show(state);
+                    return session.show(&state);
                 }
             }
         }
         Verb::List(page) => session.list("/verifications", page),
-        Verb::Show { id } => session.show(session.client.get(&one(id))?),
+        Verb::Show { id } => session.show(&session.client.get(&one(id))?),
         Verb::Delete { id } => {
             session.confirm("Claims and report are erased at once. Go on?")?;
-            session.show(session.client.delete(&one(id))?)
+            session.show(&session.client.delete(&one(id))?)
         }
     }
 }

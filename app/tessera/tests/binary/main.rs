@@ -1,0 +1,8 @@
+//! The binary as its users meet it.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that meets what it does not expect must stop")]
+
+mod cli;
+mod openapi;
+mod program;
+mod readme;
