@@ -1,7 +1,7 @@
 //! Status lists kept verified and inflated, and dropped at once when their issuer says that they changed.
 //!
 //! ```text
-//! hint on the bus ─▶ drained before every look ─▶ copy dropped, generation + 1
+//! hint on the bus ─▶ drained before every look ─▶ copy dropped, new generation
 //! look ─▶ copy in its time? ─no─▶ gate (one fetch at a time) ─▶ fetched ─▶ kept only if the generation is still the same
 //! ```
 //! Invariant: a copy that was fetched before a hint was heard is never used after it. The bus tells before the issuer answers, and
@@ -54,6 +54,8 @@ pub(crate) struct Lists(Mutex<Inner>);
 
 struct Inner {
     heard: Listener,
+    /// Hints heard so far: where a new slot's generation begins.
+    changes: u64,
     slots: HashMap<Key, Slot>,
 }
 
@@ -69,7 +71,7 @@ struct Slot {
 pub(crate) struct Seat {
     /// One fetch at a time.
     pub(crate) gate: Arc<tokio::sync::Mutex<()>>,
-    /// To be handed back with what was fetched.
+    /// To be handed back with what was fetched. 0: nobody has said since the start that any list changed.
     pub(crate) generation: u64,
     /// The copy, fresh or not.
     pub(crate) kept: Option<Arc<Kept>>,
@@ -79,7 +81,7 @@ pub(crate) struct Seat {
 
 impl Lists {
     pub(crate) fn new(heard: Listener) -> Self {
-        Self(Mutex::new(Inner { heard, slots: HashMap::new() }))
+        Self(Mutex::new(Inner { heard, changes: 0, slots: HashMap::new() }))
     }
 
     /// Sits down at a list to look into it.
@@ -89,7 +91,8 @@ impl Lists {
         if !inner.slots.contains_key(key) {
             inner.make_room(0);
         }
-        let slot = inner.slots.entry(key.clone()).or_insert_with(|| Slot::new(now));
+        let changes = inner.changes;
+        let slot = inner.slots.entry(key.clone()).or_insert_with(|| Slot::new(changes, now));
         slot.used_at = slot.used_at.max(now);
         slot.seat(now)
     }
@@ -153,8 +156,9 @@ impl Inner {
     }
 
     fn drop_copies(&mut self, which: impl Fn(&Key) -> bool) {
+        self.changes += 1;
         for (_, slot) in self.slots.iter_mut().filter(|(key, _)| which(key)) {
-            slot.generation += 1;
+            slot.generation = self.changes;
             slot.kept = None;
             slot.fault = None;
         }
@@ -172,8 +176,8 @@ impl Inner {
 }
 
 impl Slot {
-    fn new(now: Timestamp) -> Self {
-        Self { gate: Arc::default(), generation: 0, kept: None, fault: None, used_at: now }
+    fn new(generation: u64, now: Timestamp) -> Self {
+        Self { gate: Arc::default(), generation, kept: None, fault: None, used_at: now }
     }
 
     fn seat(&self, now: Timestamp) -> Seat {

@@ -35,7 +35,8 @@ impl Verifier {
         if let Some(found) = known(&seat, believed, ctx.now) {
             return Ok(found);
         }
-        let remembered = self.remembered(ctx, believed, uri).await?;
+        // What an earlier process fetched may be older than a hint that this one has heard.
+        let remembered = if seat.generation == 0 { self.remembered(ctx, believed, uri).await? } else { None };
         if let Some(kept) = remembered.as_ref().filter(|kept| kept.is_usable(&believed.fingerprint, ctx.now))
         {
             self.lists.keep(&key, seat.generation, kept);
