@@ -1,0 +1,66 @@
+//! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
+//!
+//! ```text
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!                                        │
+//!                                input, fixed
+//! ```
+//!
+//! A target asserts more than "no panic" where a text allows it: what is read is written back byte for byte, what one key
+//! accepts no other key does, what is issued is read back. What stands behind a signature is reached by signing the fuzzer's
+//! own header and payload with a fixed key ([`input::signed`]), so the fuzzer sees the claims and not base64.
+//!
+//! Start with [`input`]; the seeds of every corpus are written by `examples/seeds`.
+
+pub mod credential;
+pub mod crypto;
+pub mod fixed;
+pub mod input;
+pub mod openid;
+pub mod tlog;
+
+/// What a fuzzer, or a test, gives bytes to.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name, which is that of its binary and of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("cbor", crypto::cbor),
+    ("json", crypto::json),
+    ("base", crypto::base),
+    ("jwk", crypto::jwk),
+    ("jws", crypto::jws),
+    ("jwe", crypto::jwe),
+    ("cose_sign1", crypto::cose_sign1),
+    ("cose_key", crypto::cose_key),
+    ("certificate", crypto::certificate),
+    ("path", crypto::path),
+    ("pem", crypto::pem),
+    ("spki_and_name", crypto::spki_and_name),
+    ("note", tlog::note),
+    ("checkpoint", tlog::checkpoint),
+    ("tile_path", tlog::tile_path),
+    ("bundle", tlog::bundle),
+    ("entry", tlog::entry),
+    ("proof_file", tlog::proof_file),
+    ("vkey", tlog::vkey),
+    ("sd_jwt", credential::sd_jwt),
+    ("presentation", credential::presentation),
+    ("status_list", credential::status_list),
+    ("status_token", credential::status_token),
+    ("dcql", credential::dcql),
+    ("claims_path", credential::claims_path),
+    ("credential_type", credential::credential_type),
+    ("form", openid::form),
+    ("client_auth", openid::client_auth),
+    ("access_token", openid::access_token),
+    ("jwks", openid::jwks),
+    ("offer", openid::offer),
+    ("issuer_metadata", openid::issuer_metadata),
+    ("vci_wallet", openid::vci_wallet),
+    ("credential_request", openid::credential_request),
+    ("proof", openid::proof),
+    ("nonce", openid::nonce),
+    ("vp_response", openid::vp_response),
+    ("request_object", openid::request_object),
+    ("presentation_link", openid::presentation_link),
+];
