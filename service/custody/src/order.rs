@@ -394,6 +394,7 @@ mod tests {
     use crypto::jose::jws::Jws;
     use crypto::json::Limits;
     use crypto::key::PrivateKey;
+    use proptest::prelude::*;
     use serde_json::json;
 
     const LIMITS: Limits = Limits { bytes_max: 1 << 20, depth_max: 32 };
@@ -537,5 +538,34 @@ mod tests {
         let Shape::Jws { signing_input, .. } = some.unwrap().shape else { panic!("no JWS") };
         let header = base64::url_decode(signing_input.split('.').next().unwrap()).unwrap();
         assert!(String::from_utf8(header).unwrap().ends_with(r#""x5c":["AQID"]}"#));
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::hash_map(any::<String>(), inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_compacted_says_the_same_in_the_fewest_bytes(value in any_json()) {
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            prop_assert_eq!(compact(&pretty), value.to_string().into_bytes());
+        }
+
+        #[test]
+        fn any_text_is_compacted_without_a_panic(text: String) {
+            let _ = compact(&text);
+        }
     }
 }

@@ -562,3 +562,34 @@ async fn every_problem_that_a_door_answers_is_declared() {
     house.get("/api/v1/keys/key_absent", &token).await;
     assert!(house.edge.undeclared_problems().is_empty());
 }
+
+#[tokio::test]
+#[ignore = "making large RSA keys takes seconds: run with --include-ignored"]
+async fn large_rsa_keys_are_made_and_sign() {
+    let house = House::new().await;
+    let token = admin(&house).await;
+    for alg in ["rsa3072", "rsa4096"] {
+        let key = make(&house, &token, alg, &["jws:*"]).await;
+        let answer =
+            sign(&house, &token, &key, json!({"format":"jws","typ":"t","payload":{},"alg":"PS512"})).await;
+        let jws = Jws::parse(answer.json()["jws"].as_str().unwrap(), &LIMITS).unwrap();
+        jws.verify(&public(&house, &token, &key).await).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn aliases_name_algorithms_and_short_rsa_is_refused_where_the_instance_says_so() {
+    let config = tessera_custody::Config { rsa_bits_min: 3072, ..tessera_custody::Config::default() };
+    let house = House::with(config, true).await;
+    let token = admin(&house).await;
+    for (alias, alg) in [("ES256", "p256"), ("ES384", "p384"), ("EdDSA", "ed25519"), ("ES256K", "secp256k1")]
+    {
+        assert_eq!(make(&house, &token, alias, &["jws:*"]).await["alg"], alg);
+    }
+    for alg in ["rsa2048", "rsa1024", "mldsa44", "HS256", "none", ""] {
+        let refused =
+            house.post("/api/v1/keys", &token, json!({"alg":alg,"label":"x","uses":["jws:*"]})).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "keys/alg-mismatch"), "{alg}");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/alg");
+    }
+}
