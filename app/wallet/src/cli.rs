@@ -358,6 +358,9 @@ impl Terminal<'_> {
         self.tell(question);
         let _ = self.said.flush();
         let typed = (self.ask)();
+        if typed.is_none() {
+            self.tell("\n");
+        }
         let typed = typed
             .ok_or_else(|| Trouble::of(&page::USAGE, "nobody can be asked here; --yes answers questions"))?;
         Ok(Some(typed.trim().to_owned()))

@@ -30,7 +30,6 @@ use crypto::secret::Secret;
 use crypto::x509::Certificate;
 use crypto::{hex, random};
 use jiff::Timestamp;
-use openid::errand::Errand;
 use openid::vci::wallet::PROOF_ALG;
 use openid::wire::Reach;
 use std::path::Path;
@@ -274,10 +273,10 @@ fn load_anchors(vault: &Vault) -> Result<Anchors, VaultFault> {
     Ok(Anchors::new(anchors))
 }
 
-/// How far the addresses that a peer names may reach, by the errand that began it: only who was asked on this very machine by
+/// How far the addresses that a peer names may reach, by the address that began it: only who was asked on this very machine by
 /// plain http may send the wallet there. An issuer of the open net cannot make it knock at local doors.
-fn reach_of(errand: &Errand) -> Reach {
-    if errand.url.starts_with("http://") { Reach::LoopbackHttp } else { Reach::Https }
+fn reach_of(address: &str) -> Reach {
+    if address.starts_with("http://") { Reach::LoopbackHttp } else { Reach::Https }
 }
 
 #[expect(clippy::disallowed_methods, reason = "app/ reads the clock for everybody below")]

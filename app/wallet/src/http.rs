@@ -152,10 +152,14 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// The host of an address, for people; an address may carry a secret behind it.
+/// The host of an address, with its port where that is not the usual one, for people; behind it an address may carry a secret.
 #[must_use]
 pub fn host_of(address: &str) -> String {
-    let host = url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let url = url::Url::parse(address).ok();
+    let host = url.as_ref().and_then(|url| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
     host.unwrap_or_else(|| "an address without a host".to_owned())
 }
 
@@ -250,6 +254,7 @@ mod tests {
     #[test]
     fn a_fault_names_the_host_and_never_the_path_that_may_hold_a_secret() {
         assert_eq!(host_of("https://i.example/vci/offer/canary?x=canary"), "i.example");
+        assert_eq!(host_of("https://u:p@i.example:8443/canary"), "i.example:8443");
         assert_eq!(host_of("nonsense"), "an address without a host");
     }
 }

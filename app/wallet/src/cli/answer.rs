@@ -8,6 +8,9 @@ use credential::trust::Anchor;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// Members of lists that no column has room for; `show` and JSON have them.
+const LONG_MEMBERS: [&str; 3] = ["vct", "received_at", "client_id"];
+
 type Status = Result<StatusValue, status::StatusFault>;
 
 /// A new wallet.
@@ -109,8 +112,9 @@ fn members(prefix: &str, value: &Value) -> String {
 
 fn columns(items: &[Value]) -> String {
     let Some(Value::Object(first)) = items.first() else { return "nothing\n".to_owned() };
+    let is_column = |name: &str, value: &Value| !value.is_object() && !LONG_MEMBERS.contains(&name);
     let names: Vec<&String> =
-        first.iter().filter(|(_, value)| !value.is_object()).map(|(name, _)| name).collect();
+        first.iter().filter(|(name, value)| is_column(name, value)).map(|(name, _)| name).collect();
     let mut rows: Vec<Vec<String>> = vec![names.iter().map(|name| name.to_uppercase()).collect()];
     rows.extend(items.iter().map(|item| names.iter().map(|name| cell(&item[name.as_str()])).collect()));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

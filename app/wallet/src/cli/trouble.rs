@@ -37,7 +37,9 @@ impl Trouble {
                 &json!({ "title": title, "code": code, "cause": cause, "fix": fix, "page": page }),
             );
         }
-        format!("error: {title:<65} {code}\n  cause  {cause}\n  fix    {fix}\n  page   {page}\n")
+        let (first, rest) = title.split_at(1);
+        let what = format!("{}{rest}", first.to_ascii_lowercase());
+        format!("error: {what:<65} {code}\n  cause  {cause}\n  fix    {fix}\n  page   {page}\n")
     }
 }
 
@@ -82,7 +84,11 @@ impl From<HttpFault> for Trouble {
 impl From<&PeerRefusal> for Trouble {
     fn from(refusal: &PeerRefusal) -> Self {
         let page = if refusal.status >= 500 { &page::UNREACHABLE } else { &page::PEER_REFUSED };
-        Self::of(page, refusal.to_string())
+        let PeerRefusal { status, code } = refusal;
+        match code.as_str() {
+            "unnamed" => Self::of(page, format!("the peer answered {status}")),
+            code => Self::of(page, format!("the peer answered {status} {code}")),
+        }
     }
 }
 

@@ -176,15 +176,15 @@ pub(super) fn fresh_key() -> (PrivateKey, Jwk) {
 /// The offer behind a link. Plain http on this machine is for offers that come from it.
 fn offered(client: &Client, link: &str) -> Result<Offered, AcceptError> {
     match Start::from_link(link, Reach::LoopbackHttp)? {
-        Start::Offered(offered) => match Start::from_link(link, reach_of(&offered.errand()))? {
+        Start::Offered(offered) => match Start::from_link(link, reach_of(&offered.errand().url))? {
             Start::Offered(offered) => Ok(offered),
             // The same link reads the same way twice.
             Start::Fetch(_) => Ok(offered),
         },
         Start::Fetch(errand) => {
             let answer = client.perform(&errand)?;
-            let offered = Offered::fetched(answer.answered(), reach_of(&errand))?;
-            Ok(Offered::fetched(answer.answered(), reach_of(&offered.errand()))?)
+            let offered = Offered::fetched(answer.answered(), reach_of(&errand.url))?;
+            Ok(Offered::fetched(answer.answered(), reach_of(&offered.errand().url))?)
         }
     }
 }

@@ -154,7 +154,7 @@ impl Wallet {
     /// [`PresentError`].
     pub fn request(&self, request_uri: &str, choice: &Choice<'_>) -> Result<Request, PresentError> {
         let link = PresentationLink::parse(request_uri, Reach::LoopbackHttp)?;
-        let reach = reach_of(&link.errand());
+        let reach = reach_of(&link.request_uri);
         let answer = self.client.perform(&link.errand())?;
         let checked = CheckedRequest::check(&link, answer.answered(), &self.trust(), reach, self.now())?;
         let (items, left_out) = self.plan(&checked, choice)?;

@@ -5,7 +5,7 @@ use super::{Held, Wallet, reach_of};
 use crate::http::HttpFault;
 use credential::status::{ListError, ListFault, ListToken, StatusValue, TOKEN_BYTES_MAX};
 use openid::errand::{Errand, PeerRefusal};
-use openid::wire::{self, Reach};
+use openid::wire::{self, AddressFault};
 
 /// `Accept` of a list.
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
@@ -16,6 +16,9 @@ pub enum StatusFault {
     /// The credential names no list.
     #[error("the credential names no status list")]
     None,
+    /// The list's address may not be asked.
+    #[error("the status list's address: {0}")]
+    Address(#[from] AddressFault),
     /// The list's door could not be asked.
     #[error(transparent)]
     Http(#[from] HttpFault),
@@ -40,13 +43,9 @@ impl Wallet {
     /// [`StatusFault`]: then nothing is known, which is not the same as valid.
     pub fn status(&self, held: &Held) -> Result<StatusValue, StatusFault> {
         let reference = held.status.as_ref().ok_or(StatusFault::None)?;
-        let errand = Errand::get(&reference.uri, MEDIA_TYPE, TOKEN_BYTES_MAX);
-        let from = Errand::get(&held.issuer, MEDIA_TYPE, 0);
         // A list of an issuer of the open net is not on this machine.
-        if wire::address(&reference.uri, reach_of(&from)).is_err() && reach_of(&from) == Reach::Https {
-            return Err(StatusFault::List(ListFault::Unreachable));
-        }
-        let answer = self.client.perform(&errand)?;
+        wire::address(&reference.uri, reach_of(&held.issuer))?;
+        let answer = self.client.perform(&Errand::get(&reference.uri, MEDIA_TYPE, TOKEN_BYTES_MAX))?;
         let text = std::str::from_utf8(answer.answered().ok()?).map_err(|_| ListFault::Malformed)?;
         let now = self.now();
         let list = ListToken::parse(text.trim_end())?.verify(&self.trust(), now)?;
