@@ -12,10 +12,10 @@ export const request = fetch
 export const b64url = (bytes) => Buffer.from(bytes).toString('base64url')
 export const sha256 = (data) => createHash('sha256').update(data).digest()
 
-/** A fresh P-256 key that can sign: `{ publicJwk, privateKey }`. */
+/** A fresh P-256 key that can sign: `{ publicJwk, publicKey, privateKey }`. */
 export async function makeKey() {
   const { publicKey, privateKey } = await jose.generateKeyPair('ES256', { extractable: true })
-  return { publicJwk: await jose.exportJWK(publicKey), privateKey }
+  return { publicJwk: await jose.exportJWK(publicKey), publicKey, privateKey }
 }
 
 /** The callback context over a set of keys, found by RFC 7638 thumbprint. */
