@@ -1,14 +1,20 @@
 //! `cargo run -p tessera-xtask -- VERB`: chores of the house that change files or run long.
 
+mod kill_loop;
+
 use std::process::ExitCode;
 
 const HELP: &str = "usage: cargo run -p tessera-xtask -- VERB
 
-  tcb     write docs/tcb.txt, the dependency list of tessera-verify (review the change before you commit it)
+  tcb         write docs/tcb.txt, the dependency list of tessera-verify (review the change before you commit it)
+  kill-loop   kill a serving tessera under load, --kills N times, and look for what was acknowledged and lost
+              [--binary PATH] (default: beside this program) [--seed N]
 ";
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("kill-loop") => kill_loop::main(&args[1..]),
         Some("tcb") => {
             let path = xtask::tree::root().join(xtask::rules::tcb::LIST);
             match std::fs::write(&path, xtask::rules::tcb::list()) {
