@@ -24,6 +24,8 @@ pub const RESULT_TTL_S_MAX: u64 = 86_400;
 /// Characters of a scheme that opens a wallet.
 pub const SCHEME_CHARS_MAX: usize = 64;
 
+/// Ids of verifications begin with it.
+pub(crate) const ID_PREFIX: &str = "ver";
 /// How issuers may sign an SD-JWT VC: certificates carry P-256, P-384 or RSA keys.
 const SD_JWT_ALGS: [&str; 3] = ["ES256", "ES384", "PS256"];
 /// How wallets may sign a key binding.
@@ -130,7 +132,7 @@ impl Verifier {
         mark: Option<Stmt>,
     ) -> Result<(Requested, Committed), RequestError> {
         let asked = within_bounds(&self.config, asked, ctx.now)?;
-        let session_id = id::new(ctx, "ver");
+        let session_id = id::new(ctx, ID_PREFIX);
         let seed = Secret::new(ctx.random::<SEED_BYTES>());
         let secrets = Secrets::of(&seed);
         let response_key = Ecdh::generate();

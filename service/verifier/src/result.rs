@@ -1,11 +1,11 @@
 //! Results: where a verification stands, its claims while they are kept, and their erasure.
 
 use crate::Verifier;
-use crate::request::Requested;
+use crate::request::{ID_PREFIX, Requested};
 use crate::response::Moved;
 use crate::secrets::Secrets;
 use crate::store::{self, ListingRow, NewResult, OpenRow, ResultRow};
-use ::store::{CommitError, Committed, Ctx, Refused, StoreFault, Unit};
+use ::store::{CommitError, Committed, Ctx, Refused, StoreFault, Unit, id};
 use edge::Clock;
 use jiff::Timestamp;
 use openid::vp::{ClientId, RequestObject, State};
@@ -92,6 +92,9 @@ impl Verifier {
         wait: Duration,
         clock: &Clock,
     ) -> Result<Standing, ResultError> {
+        if !id::is(ID_PREFIX, id) {
+            return Err(ResultError::NotFound);
+        }
         let (mut left, mut ctx) = (wait, ctx.clone());
         loop {
             let seat = self.waiting.join(id).filter(|_| !left.is_zero());
@@ -125,6 +128,9 @@ impl Verifier {
     /// # Errors
     /// [`ResultError`].
     pub async fn delete(&self, ctx: &Ctx, id: &str) -> Result<Committed, ResultError> {
+        if !id::is(ID_PREFIX, id) {
+            return Err(ResultError::NotFound);
+        }
         for _ in 0..DELETE_TRIES {
             let event = Event::ResultErased { session: id.to_owned() };
             let unit = if let Some(row) = store::open(&self.store, ctx, id).await? {

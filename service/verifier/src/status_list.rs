@@ -1,8 +1,9 @@
 //! Looking into status lists: kept ones while they are fresh, others fetched, and nothing else that a presentation names.
 
+use crate::http::fetch;
 use crate::lists::{Kept, Key, Seat};
 use crate::trust::{self, Believed};
-use crate::{Verifier, http, store};
+use crate::{Verifier, store};
 use ::store::{Ctx, Reason, StoreFault};
 use credential::status::{ListFault, ListToken, VerifiedList};
 use credential::trust::Trust;
@@ -75,7 +76,7 @@ impl Verifier {
     /// Fetches and verifies a list and keeps it.
     async fn fetch(&self, ctx: &Ctx, believed: &Believed, key: &Key, generation: u64) -> Found {
         let uri = key.1.as_str();
-        let found = match http::fetch::status_list(&self.outbound, uri).await {
+        let found = match fetch::status_list(&self.outbound, uri).await {
             Ok(token) => self.verified(believed, &token, ctx.now).map(|list| (token, list)),
             Err(fault) => Err(fault),
         };

@@ -41,6 +41,8 @@ impl tenancy::Prepare for Logs {
 #[derive(Clone)]
 pub(crate) enum Served {
     Token(String),
+    /// A token whose issuer says, while it is on its way, that the list changed.
+    Overtaken(String, Store, String),
     Moved(String),
     Broken,
 }
@@ -97,6 +99,10 @@ async fn serve_list(State(lists): State<Lists>, uri: Uri, headers: HeaderMap) ->
     match lists.served.lock().unwrap().get(uri.path()).cloned() {
         Some(Served::Token(token)) => {
             ([(header::CONTENT_TYPE, "application/statuslist+jwt")], token).into_response()
+        }
+        Some(Served::Overtaken(token, store, uri)) => {
+            store.bus().publish(verifier::LIST_CHANGED, uri);
+            token.into_response()
         }
         Some(Served::Moved(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Some(Served::Broken) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

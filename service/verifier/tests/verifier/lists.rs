@@ -73,6 +73,18 @@ async fn a_hint_drops_the_copy_at_once_so_that_the_next_presentation_sees_the_re
 }
 
 #[tokio::test]
+async fn a_list_that_a_hint_overtakes_on_its_way_is_not_kept() {
+    let house = House::new().await;
+    let uri = house.lists.uri("/status/0");
+    let token = house.university.signer("Lists").list(&uri, 1_024, 7, StatusValue::Valid, now());
+    house.lists.serve("/status/0", Served::Overtaken(token, house.store.clone(), uri));
+    // It was asked for before the change; whoever comes later sees the change.
+    assert_eq!(house.present(&house.diploma()).await["state"], "verified");
+    house.serve_status("/status/0", StatusValue::Invalid);
+    assert_eq!(failure(&house.present(&house.diploma()).await), "VP-054 status/revoked");
+}
+
+#[tokio::test]
 async fn a_hint_about_another_list_or_topic_drops_nothing_and_a_flood_of_them_everything() {
     let house = House::new().await;
     house.present(&house.diploma()).await;
