@@ -1,8 +1,8 @@
 //! `/docs`: the pages of this version, as the Markdown they are written in.
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use edge::extract::Path;
 use edge::problem::pages;
 use edge::{Door, Doors, Problem, Who};
 

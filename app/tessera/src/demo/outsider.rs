@@ -63,7 +63,7 @@ impl Outsider {
 
     /// The base of the first tenant's log.
     pub fn ledger(&self) -> String {
-        format!("{}/log/t/{}", self.base, self.own.tenant)
+        format!("{}/log/t/{}", self.base, self.own.name)
     }
 }
 

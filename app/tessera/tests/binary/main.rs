@@ -1,6 +1,10 @@
 //! The binary as its users meet it.
 
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that meets what it does not expect must stop")]
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that meets what it does not expect must stop"
+)]
 
 mod cli;
 mod openapi;

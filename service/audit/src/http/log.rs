@@ -49,7 +49,11 @@ pub(super) async fn read(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Some((id, thing)) = named(uri.path()) else { return Ok(not_found()) };
+    let spelled = match tenant_name(uri.path()) {
+        Some((name, rest)) => by_id(&call, name, rest).await?,
+        None => None,
+    };
+    let Some((id, thing)) = named(spelled.as_deref().unwrap_or(uri.path())) else { return Ok(not_found()) };
     let Some(log) = audit.log(&id) else { return Ok(not_found()) };
     if thing != Thing::Keys && !may_read(&audit, &call, &log).await? {
         let mut problem = Problem::of(&pages::UNAUTHENTICATED);
@@ -125,6 +129,18 @@ fn named(path: &str) -> Option<(LogId, Thing)> {
     Some((LogId::parse(id)?, thing))
 }
 
+/// A tenant's log may be asked for by the tenant's name too: the name, and what follows it. An id (`ten_…`) is no name.
+fn tenant_name(path: &str) -> Option<(&str, &str)> {
+    let (name, rest) = path.strip_prefix("/log/t/")?.split_once('/')?;
+    (path.len() <= PATH_BYTES_MAX && tenancy::tenant::is_name(name)).then_some((name, rest))
+}
+
+/// The same path by the tenant's id, which is the log's own.
+async fn by_id(call: &Call, name: &str, rest: &str) -> Result<Option<String>, Problem> {
+    let found = call.edge().tenancy().tenant_named(&call.ctx, name).await?;
+    Ok(found.map(|tenant| format!("/log/t/{}/{rest}", tenant.id)))
+}
+
 /// Whether whoever calls may read this log: everybody the system log, else a token of this log, or an auditor of its tenant.
 async fn may_read(audit: &Audit, call: &Call, log: &Log) -> Result<bool, Problem> {
     if log.public {
@@ -187,6 +203,16 @@ fn not_found() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenants_log_is_known_by_its_name_and_an_id_is_no_name() {
+        assert_eq!(tenant_name("/log/t/acme-bank/tile/0/000"), Some(("acme-bank", "tile/0/000")));
+        for path in
+            ["/log/t/ten_1/keys", "/log/system/keys", "/log/t/acme", "/log/t/../keys", "/log/t/%61b/keys"]
+        {
+            assert_eq!(tenant_name(path), None, "{path}");
+        }
+    }
 
     #[test]
     fn a_path_names_a_log_and_a_thing_in_one_spelling() {
