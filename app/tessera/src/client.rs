@@ -105,7 +105,7 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        let whole = ["/api/", "/once/", "/openapi", "/readyz"];
+        let whole = ["/api/", "/log/", "/once/", "/openapi", "/readyz"];
         if path.starts_with("http") {
             return path.to_owned();
         }

@@ -51,10 +51,26 @@ fn members(prefix: &str, value: &Value) -> String {
         match member {
             Value::Object(inner) if !inner.is_empty() => text.push_str(&members(&path, member)),
             Value::Null => {}
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                for (nth, item) in items.iter().enumerate() {
+                    text.push_str(&format!(
+                        "{:<28} {}\n",
+                        printable(&format!("{path}[{nth}]")),
+                        in_line(item)
+                    ));
+                }
+            }
             other => text.push_str(&format!("{:<28} {}\n", printable(&path), cell(other))),
         }
     }
     text
+}
+
+/// The plain members of an object on one line; what lies deeper is in the JSON.
+fn in_line(value: &Value) -> String {
+    let Value::Object(members) = value else { return cell(value) };
+    let plain = members.iter().filter(|(_, v)| !v.is_object() && !v.is_array() && !v.is_null());
+    plain.map(|(_, value)| cell(value)).collect::<Vec<_>>().join("  ")
 }
 
 fn columns(items: &[Value]) -> String {
@@ -94,6 +110,12 @@ mod tests {
         let text =
             table(&json!({"items": [{"id": "key_1", "state": "active", "uses": ["jws:*"]}], "next": null}));
         assert_eq!(text, "ID     STATE\nkey_1  active\n");
+    }
+
+    #[test]
+    fn a_list_inside_an_answer_is_a_line_an_item() {
+        let text = table(&json!({"checks": [{"id": "VP-001", "outcome": "pass", "detail": {}}]}));
+        assert_eq!(text, format!("{:<28} VP-001  pass\n", "checks[0]"));
     }
 
     #[test]
