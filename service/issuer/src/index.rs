@@ -29,10 +29,12 @@ struct Held {
 }
 
 /// A place in a list that nobody else has or will get.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) list: i64,
-    pub(crate) idx: i64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The list's number.
+    pub list: i64,
+    /// The entry in it.
+    pub idx: i64,
 }
 
 /// Another process opened the list meanwhile.
@@ -46,8 +48,11 @@ impl Refused for ListThere {
 }
 
 impl Issuer {
-    /// The next place of the tenant's lists.
-    pub(crate) async fn deal(&self, ctx: &Ctx) -> Result<Place, StoreFault> {
+    /// The next place of the tenant's lists. Whoever asks has it for good, used or not.
+    ///
+    /// # Errors
+    /// [`StoreFault`]; `Busy` when other processes won every block that was tried for.
+    pub async fn deal(&self, ctx: &Ctx) -> Result<Place, StoreFault> {
         let held = self.held(ctx).await;
         let mut held = held.lock().await;
         for _ in 0..TRIES_MAX {

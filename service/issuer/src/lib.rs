@@ -15,7 +15,7 @@ pub mod credential;
 pub mod credential_type;
 pub mod grant;
 pub mod http;
-mod index;
+pub mod index;
 mod jobs;
 mod metadata;
 pub mod offer;

@@ -155,6 +155,7 @@ impl Issuer {
         let status = match row.status.as_str() {
             "revoked" => "revoked",
             "offered" => "offered",
+            "expired" => "expired",
             _ if late => "expired",
             _ => "valid",
         };

@@ -169,7 +169,7 @@ const CLOSE_LISTS: &str = "UPDATE issuer_status_list SET state = 'full'
      WHERE tenant_id = :tenant AND list < $1 AND state = 'open'";
 const DUE_LISTS: &str =
     "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
-     WHERE tenant_id = :tenant AND (version > signed_version OR signed_at_ms < $1) ORDER BY list";
+     WHERE tenant_id = :tenant AND (version > signed_version OR signed_at_ms <= $1) ORDER BY list";
 const REVOKED_INDICES: &str =
     "SELECT idx FROM issuer_copy WHERE tenant_id = :tenant AND list = $1 AND status = 'revoked'
      AND idx > $2 ORDER BY idx LIMIT $3";
@@ -593,7 +593,7 @@ pub(crate) async fn lists(
     rows.iter().map(list_row).collect()
 }
 
-/// Lists that changed since they were signed, or were signed before `signed_before_ms`.
+/// Lists that changed since they were signed, or were signed at `signed_before_ms` or before.
 pub(crate) async fn due_lists(
     store: &Store,
     ctx: &Ctx,
