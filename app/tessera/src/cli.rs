@@ -42,6 +42,9 @@ pub struct Common {
     /// A file (0600) that holds a bearer token; `-` reads standard input
     #[arg(long, global = true)]
     pub token_file: Option<String>,
+    /// Act in this tenant (name or id); only operators of the instance may name one
+    #[arg(long, global = true)]
+    pub tenant: Option<String>,
     /// How answers are printed
     #[arg(long, short = 'o', global = true, value_enum, default_value = "table", env = "TESSERA_OUTPUT")]
     pub output: Format,

@@ -15,6 +15,7 @@ pub struct Client {
     agent: Agent,
     base: String,
     bearer: Option<String>,
+    tenant: Option<String>,
 }
 
 /// What a write adds to its request.
@@ -30,7 +31,7 @@ impl Client {
         let agent = verify::http::agent(timeout, ca_pem).map_err(|fault| {
             Failure::usage(format!("the CA file cannot be used: {fault}"), "give a PEM file of certificates")
         })?;
-        Ok(Self { agent, base: base.trim_end_matches('/').to_owned(), bearer: None })
+        Ok(Self { agent, base: base.trim_end_matches('/').to_owned(), bearer: None, tenant: None })
     }
 
     /// A client for a context: a service account first obtains its access token.
@@ -57,6 +58,12 @@ impl Client {
     /// With a token that the caller has.
     pub fn with_bearer(mut self, token: &str) -> Self {
         self.bearer = Some(token.to_owned());
+        self
+    }
+
+    /// Acting in another tenant, as only operators of the instance may.
+    pub fn in_tenant(mut self, tenant: Option<&str>) -> Self {
+        self.tenant = tenant.map(str::to_owned);
         self
     }
 
@@ -116,8 +123,12 @@ impl Client {
     }
 
     fn authorised<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-        match &self.bearer {
+        let request = match &self.bearer {
             Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        match &self.tenant {
+            Some(tenant) => request.header("tessera-tenant", tenant),
             None => request,
         }
     }

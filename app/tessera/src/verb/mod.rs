@@ -71,6 +71,7 @@ impl Session {
             }
             _ => Client::open(&contexts::load(common.context.as_deref())?, timeout)?,
         };
+        let client = client.in_tenant(common.tenant.as_deref());
         Ok(Self { client, format: common.output, yes: common.yes })
     }
 

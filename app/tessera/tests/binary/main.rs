@@ -8,5 +8,6 @@
 
 mod cli;
 mod openapi;
+mod production;
 mod program;
 mod readme;
