@@ -4,8 +4,10 @@ use crate::credential_type::{Kind, TYPES_MAX};
 use crate::store::{self, By, CredentialRow, NewOffer, OfferRow};
 use crate::{Issuer, signer};
 use ::store::{CommitError, Committed, Ctx, Refused, Stmt, StoreFault, Unit, id};
+use credential::sd_jwt::{self, Subject, Validity};
+use crypto::jwk::Jwk;
 use crypto::{base64, hash};
-use custody::SignError;
+use custody::{SignError, SignerInfo};
 use jiff::{SignedDuration, Timestamp};
 use openid::vci::{CredentialOffer, OfferLink};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,9 @@ pub const OFFER_TTL_S_MAX: u64 = 3_600;
 pub const VALID_FOR_S_MAX: u64 = 3_650 * 86_400;
 /// Bytes of a subject reference: an account number or a UUID.
 pub const SUBJECT_REF_BYTES_MAX: usize = 256;
+
+/// Bytes that issuer, status and holder's key of a copy take at most: two addresses of ours and an RSA key of 4096 bits.
+const SUBJECT_BYTES_MAX: usize = 4 << 10;
 
 /// What somebody asks to have issued.
 pub struct NewCredential {
@@ -81,6 +86,9 @@ pub enum OfferError {
     /// The claims do not fit; each with its place.
     #[error("the claims do not fit")]
     Claims(Vec<credential::pointer::PointerError>),
+    /// The claims fit, but make no credential: too many, too large, or their signer ends.
+    #[error(transparent)]
+    Draft(#[from] sd_jwt::IssueError),
     /// A number or text is out of its bound.
     #[error("{pointer} {rule}")]
     Bound {
@@ -139,7 +147,10 @@ impl Issuer {
     ) -> Result<(Offered, Committed), OfferError> {
         let kind = self.wanted(ctx, &asked).await?;
         let ttl_s = self.life_of(&asked, &kind)?;
-        signer::usable(&self.custody, ctx, signer::CREDENTIAL_USE, self.config.signer_min_left_s).await?;
+        let valid_for_s = asked.valid_for_s.map_or(kind.valid_for_s, u64::cast_signed);
+        let left_s = self.config.signer_min_left_s;
+        let signer = signer::usable(&self.custody, ctx, signer::CREDENTIAL_USE, left_s).await?;
+        tried(&kind, &asked.claims, Validity::whole_days(ctx.now, valid_for_s, signer.ends_at)?, &signer)?;
         let credential_id = id::new(ctx, "crd");
         let offer_id = id::new(ctx, "off");
         let stored = StoredLinks {
@@ -151,7 +162,6 @@ impl Issuer {
         let subject = asked.subject_ref.as_deref();
         let sealed =
             store::seal_credential(&self.store, ctx, &credential_id, subject, dataset.as_bytes()).await?;
-        let valid_for_s = asked.valid_for_s.map_or(kind.valid_for_s, u64::cast_signed);
         let put_offer = store::put_offer(
             &self.store,
             ctx,
@@ -220,7 +230,7 @@ impl Issuer {
         {
             return Err(OfferError::Bound { pointer: "/subject_ref", rule: "has 1 to 256 bytes" });
         }
-        kind.rules.accept(&asked.claims).map(|_| ttl_s).map_err(OfferError::Claims)
+        Ok(ttl_s)
     }
 
     /// The offer by its own id or its credential's. An offer that is over has no links.
@@ -310,6 +320,21 @@ impl Issuer {
             CredentialOffer::pre_authorized(&issuer, &[configuration.to_owned()], stored.code.clone(), None);
         Links { offer_uri: OfferLink::to(&credential_offer_uri), credential_offer_uri, offer }
     }
+}
+
+/// Makes a draft for nobody, so that what is offered can also be issued: a wallet learns nothing of bounds that the dataset breaks.
+fn tried(
+    kind: &Kind,
+    claims: &Map<String, Value>,
+    validity: Validity,
+    signer: &SignerInfo,
+) -> Result<(), OfferError> {
+    let claims = kind.rules.accept(claims).map_err(OfferError::Claims)?;
+    let holder = Jwk::from_key(&signer.public);
+    let issuer = "x".repeat(SUBJECT_BYTES_MAX);
+    let subject = Subject { issuer: &issuer, holder: &holder, status: None, validity };
+    sd_jwt::issue(&claims, &subject, &mut |bytes| bytes.fill(0))?;
+    Ok(())
 }
 
 fn lost(fault: CommitError<OfferLost>) -> OfferError {

@@ -6,6 +6,7 @@ use crate::offer::OfferError;
 use crate::page;
 use crate::revoke::RevokeError;
 use crate::status_list::ListError;
+use ::credential::sd_jwt;
 use ::store::StoreFault;
 use axum::response::{IntoResponse, Response};
 use custody::SignError;
@@ -30,6 +31,8 @@ pub(super) fn offer(fault: OfferError) -> Problem {
                 problem.at(format!("/claims{}", fault.pointer), fault.detail)
             })
         }
+        OfferError::Draft(sd_jwt::IssueError::Dates) => signer_expiring(),
+        OfferError::Draft(fault) => Problem::of(&page::CLAIMS_INVALID).at("/claims", fault.to_string()),
         OfferError::Bound { pointer, rule } => {
             Problem::of(&pages::INVALID).detail(format!("{pointer} {rule}")).at(pointer, rule)
         }
@@ -64,9 +67,7 @@ pub(super) fn list(fault: ListError) -> Problem {
 
 pub(super) fn signer(fault: SignError) -> Problem {
     match fault {
-        SignError::Expiring { .. } => {
-            Problem::of(&page::SIGNER_EXPIRING).retry_after(SignedDuration::from_secs(SIGNER_RETRY_S))
-        }
+        SignError::Expiring { .. } => signer_expiring(),
         SignError::Store(fault) => fault.into(),
         passing if passing.passes() => {
             tracing::warn!(fault = %passing, "a signer of the issuer cannot sign now");
@@ -77,6 +78,10 @@ pub(super) fn signer(fault: SignError) -> Problem {
             Problem::of(&pages::FAULT)
         }
     }
+}
+
+fn signer_expiring() -> Problem {
+    Problem::of(&page::SIGNER_EXPIRING).retry_after(SignedDuration::from_secs(SIGNER_RETRY_S))
 }
 
 /// A refusal at a wallet's door: the standard's words, or a problem that the gate words as the standard does.

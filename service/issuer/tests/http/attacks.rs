@@ -138,6 +138,14 @@ async fn a_request_without_a_token_or_with_one_of_the_api_is_401() {
         assert_eq!(refused.refusal(), (401, "invalid_token".to_owned()));
         assert!(refused.headers.contains_key("www-authenticate"));
     }
+    let token = format!("Bearer {}", house.access_token().await);
+    let twice = [
+        ("content-type", "application/json"),
+        ("authorization", token.as_str()),
+        ("authorization", "Bearer x"),
+    ];
+    let refused = house.raw("POST", "/t/default/vci/credential", "", &twice, "{}").await;
+    assert_eq!(refused.refusal(), (401, "invalid_token".to_owned()), "two tokens are none");
     assert_eq!(house.count("issue-refused").await, 0, "strangers do not fill the log");
 }
 

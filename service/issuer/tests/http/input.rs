@@ -225,3 +225,16 @@ async fn bad_credential_requests_have_the_standard_s_codes_and_spend_nothing() {
     let body = json!({"credential_configuration_id": "diploma", "proofs": {"jwt": [good]}, "unknown": 1});
     assert_eq!(house.post_as(path, &token, &[], &body).await.status, 200, "unknown members are ignored here");
 }
+
+#[tokio::test]
+async fn a_dataset_of_the_largest_size_is_refused_or_issued_and_never_a_fault() {
+    let house = House::new().await;
+    for bytes in [1_000, 60_000, 400_000] {
+        let claims = json!({"given_name": "x".repeat(bytes), "degree": {"type": "BSc"}});
+        let answered = house.post(ISSUE, &with("claims", claims)).await;
+        match answered.status.as_u16() {
+            201 => drop(crate::wallet::collect(&house, &answered.json()).await),
+            _ => assert_eq!(answered.refusal(), (422, "issuer/claims-invalid".to_owned()), "{bytes}"),
+        }
+    }
+}
