@@ -106,17 +106,25 @@ pub fn list() -> Vec<String> {
     names
 }
 
-/// Writes a file with mode 0600, whatever it was before.
+/// Writes a file with mode 0600 in one move, whatever it was before: whole and durable, or not at all. A process that is killed
+/// half-way leaves no key file that is empty.
 pub fn write_private(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
-    let _ = fs::remove_file(path);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|fault| cannot_write(path, &fault))?;
-    file.write_all(bytes).map_err(|fault| cannot_write(path, &fault))
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let _ = fs::remove_file(&beside);
+    let written =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&beside, path)?;
+            path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+        });
+    written.map_err(|fault| {
+        let _ = fs::remove_file(&beside);
+        cannot_write(path, &fault)
+    })
 }
 
 fn cannot_write(path: &std::path::Path, fault: &dyn std::fmt::Display) -> Failure {

@@ -4,8 +4,9 @@ use super::outsider::Outsider;
 use super::report::{Report, Seen};
 use crypto::secret::Secret;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tlog::note::VerifierKey;
+use tlog::note::{NOTE_BYTES_MAX, VerifierKey};
 use verify::source::Source;
 
 const STEP: &str = "proof";
@@ -17,6 +18,8 @@ const TRY_EVERY: Duration = Duration::from_millis(100);
 /// Plays the step.
 pub fn step(report: &mut Report, parties: &Outsider) {
     let start = Instant::now();
+    let folder = PathBuf::from(&report.data_dir);
+    let mut files = Vec::new();
     let mut hashes = 0;
     report.check(
         STEP,
@@ -25,6 +28,7 @@ pub fn step(report: &mut Report, parties: &Outsider) {
         || {
             let keys = keys_of(parties, &parties.ledger())?;
             let (index, proof) = newest_issued(parties)?;
+            files.push(keep(&folder, "proof", "entry.tlog-proof", &proof)?);
             let checked = verify::proof(proof.as_bytes(), &keys).map_err(|fault| fault.to_string())?;
             let holds = checked.verdict.is_ok() && checked.index == index;
             hashes = proof
@@ -53,10 +57,11 @@ pub fn step(report: &mut Report, parties: &Outsider) {
         "proof.system-log",
         "every entry, tile and root of the public log is recomputed, without a token",
         || {
-            let (size, root) = recompute(parties, &format!("{}/log/system", parties.base), None)?;
+            let (size, root, _) = recompute(parties, &format!("{}/log/system", parties.base), None)?;
             Ok(Seen::new(size >= 2, format!("{size} entries, root {root}")))
         },
     );
+    report.files.extend(files.into_iter().map(|(name, path)| (name.to_owned(), json!(path))));
     report.ids.insert("tree_size".into(), json!(size));
     report.ids.insert("root_hash".into(), json!(root));
     let facts = json!({ "entries": format!("{size} entries recomputed"), "proof": format!("one entry proved offline with {hashes} hashes") });
@@ -70,7 +75,8 @@ pub fn keys_of(parties: &Outsider, log: &str) -> Result<Vec<VerifierKey>, String
     text.lines().map(|line| VerifierKey::parse(line).map_err(|fault| fault.to_string())).collect()
 }
 
-fn recompute(parties: &Outsider, log: &str, token: Option<&str>) -> Result<(u64, String), String> {
+/// Size, root and signed note of a log, after every entry, tile and root was recomputed.
+fn recompute(parties: &Outsider, log: &str, token: Option<&str>) -> Result<(u64, String, String), String> {
     let keys = keys_of(parties, log)?;
     let bearer = token.map(|token| Secret::new(token.to_owned()));
     let source = Source::http(log, bearer, None).map_err(|fault| fault.to_string())?;
@@ -81,7 +87,16 @@ fn recompute(parties: &Outsider, log: &str, token: Option<&str>) -> Result<(u64,
     }
     let signed = report.checkpoint.ok_or("no checkpoint could be believed")?;
     let checkpoint = signed.checkpoint();
-    Ok((checkpoint.size, crypto::base64::std_encode(&checkpoint.root)))
+    let note = source.fetch("checkpoint", NOTE_BYTES_MAX).map_err(|fault| fault.to_string())?;
+    let note = String::from_utf8(note).map_err(|fault| fault.to_string())?;
+    Ok((checkpoint.size, crypto::base64::std_encode(&checkpoint.root), note))
+}
+
+/// Writes a file beside the data: the proof and the checkpoint are an outsider's to keep.
+fn keep(folder: &Path, name: &'static str, file: &str, text: &str) -> Result<(&'static str, String), String> {
+    let path = folder.join(file);
+    std::fs::write(&path, text).map_err(|fault| fault.to_string())?;
+    Ok((name, path.display().to_string()))
 }
 
 /// Index and proof file of the newest `credential-issued`, once a checkpoint covers it.
