@@ -100,8 +100,6 @@ pub struct Issuer {
     pub access_bearer_ttl_s: u64,
     /// Successful credential requests that one access token allows.
     pub rounds_max: u32,
-    /// Seconds of a `c_nonce`.
-    pub nonce_ttl_s: u64,
     /// Entries of a status list.
     pub status_entries: u32,
     /// Seconds that a verifier may keep a status list.
@@ -118,7 +116,6 @@ impl Default for Issuer {
             offer_ttl_s: 600,
             access_bearer_ttl_s: 300,
             rounds_max: 3,
-            nonce_ttl_s: 300,
             status_entries: 131_072,
             status_ttl_s: 300,
             status_exp_s: 43_200,

@@ -119,7 +119,8 @@ pub fn write_private(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&beside, path)?;
-            path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            fs::File::open(folder.unwrap_or(std::path::Path::new(".")))?.sync_all()
         });
     written.map_err(|fault| {
         let _ = fs::remove_file(&beside);

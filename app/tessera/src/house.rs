@@ -100,7 +100,12 @@ impl House {
             .provision_system(&ctx)
             .await
             .map_err(|fault| fault_of("the instance's keys cannot be made", &fault))?;
-        let issuer = Issuer::new(store.clone(), custody.clone(), issuer_config(&config, &base));
+        let issuing = issuer_config(&config, &base);
+        issuing.check().map_err(|fault| {
+            Failure::usage(format!("[issuer]: {fault}"), "mend the key; `tessera init` shows the defaults")
+                .code("config/range")
+        })?;
+        let issuer = Issuer::new(store.clone(), custody.clone(), issuing);
         let verifier = Verifier::new(
             store.clone(),
             custody.clone(),

@@ -56,17 +56,20 @@ pub fn start(house: &House, shutdown: &watch::Receiver<bool>) -> JoinSet<()> {
     jobs
 }
 
-/// Takes what waits into the trees: on its period, and at once when much waits.
+/// Takes what waits into the trees: on its period, and at once when much waits. Only the waiting is cut short by the end: a step that
+/// was committed and not noticed would leave its entries without a checkpoint until the next start.
 fn sequencing(jobs: &mut JoinSet<()>, house: &House, shutdown: &watch::Receiver<bool>) {
-    let (h, ended) = (house.clone(), shutdown.clone());
-    let work = async move {
+    let (h, mut shutdown) = (house.clone(), shutdown.clone());
+    jobs.spawn(async move {
+        let period = Duration::from_millis(audit::config::SEQUENCE_MS);
         loop {
-            let period = Duration::from_millis(audit::config::SEQUENCE_MS);
-            let _ = tokio::time::timeout(period, h.store.filled()).await;
+            tokio::select! {
+                _ = tokio::time::timeout(period, h.store.filled()) => {}
+                () = ended(&mut shutdown) => return,
+            }
             audit::jobs::sequence(&h.audit, &h.edge.tick()).await;
         }
-    };
-    jobs.spawn(until(ended, work));
+    });
 }
 
 async fn tidy(house: &House) {

@@ -85,9 +85,23 @@ fn run(noun: &Noun, cli: &Cli) -> Result<ExitCode, Failure> {
 
 /// The runtime of a process that serves.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|fault| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|fault| {
         Failure::start("the runtime cannot start", fault, "check the limits of this process")
-    })
+    })?;
+    let _inside = runtime.enter();
+    outlive_file_limits();
+    Ok(runtime)
+}
+
+/// A file-size limit (`ulimit -f`) is answered like a full disk, by refusing changes, instead of ending the process: with SIGXFSZ
+/// caught, the write itself fails.
+fn outlive_file_limits() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // The handler stays for the life of the process, also when nobody listens.
+    if let Err(fault) = signal(limit) {
+        tracing::warn!(%fault, "a file-size limit would end this process");
+    }
 }
 
 /// The one clock of the commands; rooms are given the time.

@@ -9,6 +9,7 @@ use crate::running::{Listeners, Running, told_to_stop};
 use edge::server::tls::ServerCertificate;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use store::TenantId;
 use tenancy::service_account::NewAccount;
@@ -51,6 +52,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 }
 
 async fn development(args: &Args) -> Result<(), Failure> {
+    let told_to_stop = told_to_stop();
     let listener = listen_on_loopback(args.port, false).await?;
     let running = start_development(listener, &args.data, args.port == 0).await?;
     let tenant = running.house.tenant("default", "Development").await?;
@@ -68,7 +70,7 @@ async fn development(args: &Args) -> Result<(), Failure> {
     eprintln!(" Ready      {url}/readyz");
     eprintln!(" CLI        tessera key list     (context dev)");
     first_link(&running.house, &args.data).await?;
-    told_to_stop().await;
+    told_to_stop.await;
     running.stop().await;
     context::remove("dev");
     Ok(())
@@ -92,7 +94,7 @@ pub async fn start_development(
         .port();
     let public_url = Url::parse(&format!("http://localhost:{port}"))
         .map_err(|fault| fault_of("the public URL cannot be formed", &fault))?;
-    fs::create_dir_all(data).map_err(|fault| {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|fault| {
         Failure::start(
             format!("{} cannot be made", data.display()),
             fault,
@@ -138,6 +140,7 @@ pub async fn listen_on_loopback(port: u16, search: bool) -> Result<TcpListener, 
 }
 
 async fn production(path: &Path) -> Result<(), Failure> {
+    let told_to_stop = told_to_stop();
     let config = Config::load(path)?;
     let beside = path.parent().unwrap_or(Path::new("."));
     let public_url = Url::parse(&config.server.public_url)
@@ -168,7 +171,7 @@ async fn production(path: &Path) -> Result<(), Failure> {
     running.house.tenant("default", "Default").await?;
     tracing::info!(address = %running.address, url = running.house.edge.config().base(), "serving");
     first_link(&running.house, &data).await?;
-    told_to_stop().await;
+    told_to_stop.await;
     running.stop().await;
     Ok(())
 }

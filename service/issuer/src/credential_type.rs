@@ -98,7 +98,11 @@ impl tenancy::Prepare for Issuer {
         ctx: &'a Ctx,
         tenant: &'a tenancy::Tenant,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        Box::pin(async move { self.provision(ctx, &tenant.name).await.map_err(|fault| fault.to_string()) })
+        Box::pin(async move {
+            self.provision(ctx, &tenant.name).await.map_err(|fault| fault.to_string())?;
+            // The first list stands from the first day, so that no verifier learns from its absence that nothing was issued.
+            self.keep_lists_open(ctx).await.map_err(|fault| fault.to_string())
+        })
     }
 }
 
