@@ -70,7 +70,7 @@ async fn an_offer_that_nobody_took_is_one_event_and_an_expired_credential() {
     house.issuer.tidy(&house.ctx()).await.unwrap();
     house.issuer.tidy(&house.ctx()).await.unwrap();
     let events = house.events().await;
-    assert_eq!(events, ["offer-created", "offer-expired", "status-list-opened"]);
+    assert_eq!(events, ["offer-created", "offer-expired"]);
     assert_eq!(house.status(&id(&offer)).await["status"], "expired");
     house.advance(90_000);
     house.issuer.tidy(&house.ctx()).await.unwrap();
