@@ -7,7 +7,9 @@
 )]
 
 mod cli;
+mod faults;
 mod openapi;
 mod production;
 mod program;
 mod readme;
+mod served;
