@@ -55,12 +55,21 @@ pub fn read(source: &str, beside: &Path) -> Result<Secret<[u8; 32]>, Failure> {
     decode(bytes.expose()).ok_or_else(|| wrong(&path))
 }
 
-/// Reads the root of a development folder, or makes it.
+/// Reads the root of a development folder, or makes it. Of two processes that make it at the same moment both read the first one's:
+/// a key that another process put in its place would close the data of the first for ever.
 pub fn of_development(data: &Path) -> Result<Secret<[u8; 32]>, Failure> {
     let path = data.join("root.key");
     if !path.exists() {
-        let fresh: [u8; 32] = crypto::random::array();
-        crate::context::write_private(&path, crypto::hex::encode(&fresh).as_bytes())?;
+        let fresh = Secret::new(crypto::random::array::<32>());
+        let text = Secret::new(crypto::hex::encode(fresh.expose()));
+        let own = data.join(format!("root.key.{}", crypto::hex::encode(&crypto::random::array::<8>())));
+        crate::context::write_private(&own, text.expose().as_bytes())?;
+        let linked = fs::hard_link(&own, &path);
+        let _ = fs::remove_file(&own);
+        // A file system without links: written as every private file is.
+        if linked.is_err() && !path.exists() {
+            crate::context::write_private(&path, text.expose().as_bytes())?;
+        }
     }
     read("file:root.key", data)
 }
@@ -95,6 +104,18 @@ mod tests {
         assert!(read("file:root.key", folder.path()).is_err());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(read("file:root.key", folder.path()).ok().unwrap().expose(), &[7; 32]);
+    }
+
+    #[test]
+    fn many_that_make_the_root_of_a_new_folder_at_once_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = || *of_development(folder.path()).ok().unwrap().expose();
+        let roots: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..16).map(|_| scope.spawn(make)).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        assert!(roots.iter().all(|root| *root == roots[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "one file and no rest");
     }
 
     #[test]

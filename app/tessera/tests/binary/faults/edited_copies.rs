@@ -65,6 +65,9 @@ impl Original {
                 conn.query_row(newest, [&log], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
             let (size, note) = row.unwrap();
             fs::write(folder.path().join(name), note).unwrap();
+            let head = "SELECT size FROM audit_log WHERE log_id = ?1";
+            let whole: i64 = conn.query_row(head, [&log], |row| row.get(0)).unwrap();
+            assert_eq!(size, whole, "an orderly stop leaves no entry without a checkpoint");
             u64::try_from(size).unwrap()
         };
         let early_size = kept("early.checkpoint");
