@@ -151,6 +151,15 @@ pub(crate) fn whole(
         let status = status.ok_or_else(|| format!("the credential {id} was acknowledged and is lost"))?;
         fits(journal, &id, status)?;
     }
+    let acts = journal.acts();
+    let unknown = listed.keys().filter(|id| !acts.credentials.contains_key(*id)).count();
+    if unknown > acts.unanswered {
+        return Err(format!(
+            "{unknown} credentials stand that no answer named; only {} were open",
+            acts.unanswered
+        ));
+    }
+    drop(acts);
     Ok(seen)
 }
 

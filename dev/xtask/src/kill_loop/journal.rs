@@ -18,6 +18,8 @@ pub(crate) struct Acts {
     pub(crate) keys: Vec<String>,
     /// `Tessera-Event` of every act, in the order of the answers.
     pub(crate) events: Vec<String>,
+    /// Offers that were asked for and not answered: each may have been made or not.
+    pub(crate) unanswered: usize,
     /// Answers of the server that are neither an act nor a pause: faults to be shown.
     pub(crate) strange: Vec<String>,
 }

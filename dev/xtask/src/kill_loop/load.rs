@@ -45,7 +45,11 @@ fn issue(client: &Client, journal: &Journal, own: &mut Vec<String>, chance: &mut
         "subject_ref": format!("specimen-{}", chance.below(500)),
         "offer_ttl_s": 3_600,
     });
-    take(journal, client.post("/api/v1/credentials/issue", &body), 201, |journal, answer| {
+    let answer = client.post("/api/v1/credentials/issue", &body);
+    if answer.is_err() {
+        journal.acts().unanswered += 1;
+    }
+    take(journal, answer, 201, |journal, answer| {
         let id = text(answer, "id");
         own.push(id.clone());
         let mut acts = journal.acts();
