@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Refused beyond bad syntax: a member name twice in one object at any level (RFC 8725 and OpenID readers differ
-//! on which one wins), nesting beyond the limit, anything after the value. Memory is bounded by the input.
+//! on which one wins), a name reserved by the library below, nesting beyond the limit, anything after the value. Memory is bounded by the input.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -17,6 +17,9 @@ use serde_json::{Map, Number, Value};
 pub const DEPTH_MAX: usize = 64;
 /// The longest pointer an error carries: member names come from outside.
 const POINTER_BYTES_MAX: usize = 256;
+
+/// How the names begin that `serde_json` gives a meaning of its own when it makes a value of a value.
+const RESERVED_NAMES: &str = "$serde_json::private::";
 
 /// What a reader allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,10 @@ pub enum JsonRule {
     /// A member name stands twice in one object.
     #[error("a member stands twice")]
     DuplicateMember,
+    /// A member name under which the JSON library keeps its own marks. Turned into a struct later, the text inside would be
+    /// read anew, by a reader that takes a member twice.
+    #[error("a member has a reserved name")]
+    ReservedMember,
     /// Not JSON, or not UTF-8.
     #[error("not JSON, line {line} column {column}")]
     Syntax {
@@ -199,9 +206,11 @@ impl<'de> Visitor<'de> for Node<'_> {
         let inside = self.inside()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            if object.contains_key(&name) {
+            let twice = object.contains_key(&name);
+            if twice || name.starts_with(RESERVED_NAMES) {
                 self.fault.step(&name);
-                return Err(self.refuse(JsonRule::DuplicateMember));
+                let rule = if twice { JsonRule::DuplicateMember } else { JsonRule::ReservedMember };
+                return Err(self.refuse(rule));
             }
             match members.next_value_seed(inside) {
                 Ok(value) => object.insert(name, value),
@@ -296,9 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn a_member_named_like_an_inner_marker_of_the_library_is_an_ordinary_member() {
-        let text = br#"{"$serde_json::private::RawValue":"1","$serde_json::private::Number":"2"}"#;
-        assert_eq!(parse(text, &LIMITS).unwrap().as_object().unwrap().len(), 2);
+    fn no_text_inside_a_text_is_read_by_a_laxer_reader_because_of_its_members_name() {
+        let inside = r#"{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}"#;
+        // What would become of it in a struct's member, were it let in.
+        let ordinary: Map<String, Value> =
+            [("$serde_json::private::RawValue".to_owned(), json!("{\"a\":1,\"a\":2}"))].into_iter().collect();
+        assert_eq!(serde_json::from_value::<Value>(Value::Object(ordinary)).unwrap(), json!({"a": 2}));
+
+        let text = format!("{{\"b\":[{inside}]}}");
+        assert_eq!(refused(&text), ("/b/0/$serde_json::private::RawValue".into(), JsonRule::ReservedMember));
+        assert_eq!(refused(r#"{"$serde_json::private::Number":"2"}"#).1, JsonRule::ReservedMember);
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

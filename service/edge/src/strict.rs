@@ -74,7 +74,7 @@ fn refused(fault: &JsonError, bytes_max: usize) -> Problem {
         JsonRule::DuplicateMember => {
             Problem::of(&pages::DUPLICATE_MEMBER).at(&fault.pointer, "came twice in one object")
         }
-        JsonRule::Syntax { .. } | JsonRule::TrailingBytes => {
+        JsonRule::Syntax { .. } | JsonRule::TrailingBytes | JsonRule::ReservedMember => {
             Problem::of(&pages::MALFORMED).detail(fault.rule.to_string())
         }
     }
