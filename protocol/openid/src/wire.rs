@@ -94,7 +94,9 @@ pub fn address(text: &str, reach: Reach) -> Result<Url, AddressFault> {
     if url.host_str().is_none_or(str::is_empty) || !host_follows_two_slashes(text, &url) {
         return Err(AddressFault::Malformed);
     }
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+    // `https://@host` has user information too, an empty one that the URL reader drops.
+    let authority = text.split(['/', '?', '#']).nth(2).unwrap_or_default();
+    if authority.contains('@') || url.fragment().is_some() {
         return Err(AddressFault::Decorated);
     }
     Ok(url)
@@ -177,7 +179,9 @@ mod tests {
 
     #[test]
     fn an_address_with_a_password_or_a_fragment_is_refused() {
-        for text in ["https://a:b@host/", "https://a@host/", "https://host/#x"] {
+        for text in
+            ["https://a:b@host/", "https://a@host/", "https://@host/", "https://:@host", "https://host/#x"]
+        {
             assert_eq!(address(text, Reach::Https), Err(AddressFault::Decorated), "{text}");
         }
     }
