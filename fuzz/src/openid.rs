@@ -27,7 +27,7 @@ use openid::vci::{
 };
 use openid::vp::wallet::{CheckedRequest, LINK_BYTES_MAX, PresentationLink, acknowledged};
 use openid::vp::{ClientId, Reply, ResponseRules, response};
-use openid::wire::{self, Reach};
+use openid::wire::{self, Reach, URL_BYTES_MAX};
 use serde_json::json;
 
 use crate::fixed::{self, ISSUER, parties};
@@ -366,7 +366,9 @@ pub fn presentation_link(bytes: &[u8]) {
             address.username().is_empty() && address.password().is_none() && address.fragment().is_none()
         );
         input::accepted();
-        if let Ok(known) = wire::well_known(text, "x", Reach::LoopbackHttp) {
+        if let Ok(known) = wire::well_known(text, "x", Reach::LoopbackHttp)
+            && known.len() <= URL_BYTES_MAX
+        {
             let there = wire::address(&known, Reach::LoopbackHttp).expect("an address beside an address");
             assert_eq!(
                 (there.scheme(), there.host(), there.port()),
