@@ -11,9 +11,9 @@ test:
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo test -p tessera-xtask
+    cargo test -p xtask
 
 # generated pages and lists, after a change that alters them
 generate:
-    cargo run -p tessera-xtask -- tcb
+    cargo run -p xtask -- tcb
     UPDATE_DOCS=1 cargo test --workspace

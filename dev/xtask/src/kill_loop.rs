@@ -47,7 +47,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         Err(fault) => {
             eprintln!("error: {fault}");
             eprintln!(
-                "  fix    cargo run -p tessera-xtask -- kill-loop --kills N [--binary PATH] [--seed N]"
+                "  fix    cargo run -p xtask -- kill-loop --kills N [--binary PATH] [--seed N]"
             );
             return ExitCode::from(2);
         }

@@ -1,10 +1,10 @@
-//! `cargo run -p tessera-xtask -- VERB`: chores of the house that change files or run long.
+//! `cargo run -p xtask -- VERB`: chores of the house that change files or run long.
 
 mod kill_loop;
 
 use std::process::ExitCode;
 
-const HELP: &str = "usage: cargo run -p tessera-xtask -- VERB
+const HELP: &str = "usage: cargo run -p xtask -- VERB
 
   tcb         write docs/tcb.txt, the dependency list of tessera-verify (review the change before you commit it)
   kill-loop   kill a serving tessera under load, --kills N times, and look for what was acknowledged and lost

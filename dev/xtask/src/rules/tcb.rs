@@ -39,6 +39,6 @@ pub fn list_is_committed() -> Vec<Break> {
     vec![Break::of(
         "R5",
         LIST,
-        "differs from `cargo tree`: run `cargo run -p tessera-xtask -- tcb` and review the change",
+        "differs from `cargo tree`: run `cargo run -p xtask -- tcb` and review the change",
     )]
 }
