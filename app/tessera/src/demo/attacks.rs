@@ -2,7 +2,7 @@
 
 use super::credential::{Shown, ask, offer};
 use super::outsider::Outsider;
-use super::proof::keys_of;
+use super::proof::{keys_of, published};
 use super::report::{Report, Seen};
 use crate::client::Sent;
 use crypto::secret::Secret;
@@ -138,7 +138,7 @@ fn edited(parties: &Outsider) -> Result<Seen, String> {
     let source = Source::http(&parties.ledger(), Some(Secret::new(parties.log_token.clone())), None)
         .map_err(|f| f.to_string())?;
     let folder = tempfile::tempdir().map_err(|f| f.to_string())?;
-    let checkpoint = source.fetch("checkpoint", LOG_FILE_BYTES_MAX).map_err(|f| f.to_string())?;
+    let checkpoint = published(&source)?;
     let size: u64 = String::from_utf8_lossy(&checkpoint)
         .lines()
         .nth(1)
@@ -148,7 +148,8 @@ fn edited(parties: &Outsider) -> Result<Seen, String> {
         return Err(format!("the log of the story has {size} entries"));
     }
     let bundle = format!("tile/entries/000.p/{size}");
-    for path in ["checkpoint".to_owned(), bundle.clone(), format!("tile/0/000.p/{size}")] {
+    write(folder.path(), "checkpoint", &checkpoint)?;
+    for path in [bundle.clone(), format!("tile/0/000.p/{size}")] {
         let bytes = source.fetch(&path, LOG_FILE_BYTES_MAX).map_err(|f| f.to_string())?;
         write(folder.path(), &path, &bytes)?;
     }

@@ -81,6 +81,7 @@ fn recompute(parties: &Outsider, log: &str, token: Option<&str>) -> Result<(u64,
     let keys = keys_of(parties, log)?;
     let bearer = token.map(|token| Secret::new(token.to_owned()));
     let source = Source::http(log, bearer, None).map_err(|fault| fault.to_string())?;
+    published(&source)?;
     let request = verify::log::LogRequest { source: &source, keys: &keys, old: Vec::new(), state: None };
     let report = verify::log::log(&request, &mut |_, _| {}).map_err(|fault| fault.to_string())?;
     if let Some(finding) = report.finding {
@@ -91,6 +92,19 @@ fn recompute(parties: &Outsider, log: &str, token: Option<&str>) -> Result<(u64,
     let note = source.fetch("checkpoint", NOTE_BYTES_MAX).map_err(|fault| fault.to_string())?;
     let note = String::from_utf8(note).map_err(|fault| fault.to_string())?;
     Ok((checkpoint.size, crypto::base64::std_encode(&checkpoint.root), note))
+}
+
+/// The newest checkpoint; a young log has none for up to half a second.
+pub fn published(source: &Source) -> Result<Vec<u8>, String> {
+    let mut fault = String::new();
+    for _ in 0..TRIES_MAX {
+        match source.fetch("checkpoint", NOTE_BYTES_MAX) {
+            Ok(note) => return Ok(note),
+            Err(not_yet) => fault = not_yet.to_string(),
+        }
+        std::thread::sleep(TRY_EVERY);
+    }
+    Err(fault)
 }
 
 /// Writes a file beside the data: the proof and the checkpoint are an outsider's to keep.
