@@ -46,9 +46,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         Ok(order) => order,
         Err(fault) => {
             eprintln!("error: {fault}");
-            eprintln!(
-                "  fix    cargo run -p xtask -- kill-loop --kills N [--binary PATH] [--seed N]"
-            );
+            eprintln!("  fix    cargo run -p xtask -- kill-loop --kills N [--binary PATH] [--seed N]");
             return ExitCode::from(2);
         }
     };
