@@ -51,18 +51,11 @@ pub struct Server {
     pub bind: String,
     /// Origins (scheme, host, port) that may be reached although their address is private; http only for loopback.
     pub outbound_allow: Vec<String>,
-    /// Proxies whose `Forwarded` header is believed.
-    pub trusted_proxies: Vec<String>,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self {
-            public_url: String::new(),
-            bind: "[::]:8443".into(),
-            outbound_allow: vec![],
-            trusted_proxies: vec![],
-        }
+        Self { public_url: String::new(), bind: "[::]:8443".into(), outbound_allow: vec![] }
     }
 }
 
