@@ -5,30 +5,36 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::collections::BTreeMap;
 
 /// Each room with the rooms that it may use. A room that is not listed here may not exist.
-pub const ROOMS: [(&str, &[&str]); 15] = [
+pub const ROOMS: [(&str, &[&str]); 19] = [
     ("crypto", &[]),
     ("tlog", &["crypto"]),
     ("credential", &["crypto"]),
     ("openid", &["crypto", "credential"]),
+    ("seal", &["crypto"]),
+    ("mailbox", &["crypto", "tlog"]),
     ("store", &["crypto", "tlog"]),
     ("tenancy", &[PROTOCOL, "store"]),
     ("edge", &[PROTOCOL, "store", "tenancy"]),
     ("custody", &[PROTOCOL, "store", "tenancy", "edge"]),
     ("issuer", &[PROTOCOL, "store", "tenancy", "edge", "custody"]),
     ("verifier", &[PROTOCOL, "store", "tenancy", "edge", "custody"]),
+    ("idp", &[PROTOCOL, "store", "tenancy", "edge", "custody"]),
+    ("relay", &[PROTOCOL, "store", "tenancy", "edge", "custody"]),
     ("audit", &[PROTOCOL, "store", "tenancy", "edge", "custody"]),
     ("wallet", &[PROTOCOL]),
     ("verify", &[PROTOCOL]),
     (
         "tessera",
-        &[PROTOCOL, "store", "tenancy", "edge", "custody", "issuer", "verifier", "audit", "wallet", "verify"],
+        &[
+            PROTOCOL, "store", "tenancy", "edge", "custody", "issuer", "verifier", "idp", "relay", "audit", "wallet", "verify",
+        ],
     ),
     ("xtask", &[]),
 ];
 
 /// Stands for every room of `protocol/`.
 const PROTOCOL: &str = "protocol";
-const PROTOCOL_ROOMS: [&str; 4] = ["crypto", "tlog", "credential", "openid"];
+const PROTOCOL_ROOMS: [&str; 6] = ["crypto", "tlog", "credential", "openid", "seal", "mailbox"];
 
 /// Crates that do I/O, run tasks, speak HTTP or SQL: none of them below `protocol/`.
 const BANNED_BELOW: [&str; 16] = [

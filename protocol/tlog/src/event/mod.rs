@@ -2,7 +2,7 @@
 //!
 //! `Event → Leaf::of(stamp, k_subject) → entry bytes + salted detail`. A room names its act by a variant; the fixed
 //! outcome, the log, and which fields are public for ever (*leaf*) or erasable (*detail*) are declared once, beside
-//! the meaning, in `ledger.rs`, `keys.rs`, `tenancy.rs` and `credentials.rs`. `docs/events.md` is generated from the
+//! the meaning, in `ledger.rs`, `keys.rs`, `tenancy.rs`, `credentials.rs`, `signin.rs` and `relay.rs`. `docs/events.md` is generated from the
 //! same declaration.
 //!
 //! Invariants, each a test: names are unique, kebab-case and stable for ever (a new meaning is a new name); a leaf
@@ -21,6 +21,10 @@ mod keys;
 mod tenancy;
 #[macro_use]
 mod credentials;
+#[macro_use]
+mod signin;
+#[macro_use]
+mod relay;
 mod page;
 mod values;
 
@@ -34,7 +38,7 @@ use crate::merkle::Hash;
 use crypto::cbor;
 use crypto::key::{KeyAlg, SignAlg};
 
-ledger_events! { [keys_events tenancy_events credentials_events catalogue] }
+ledger_events! { [keys_events tenancy_events credentials_events signin_events relay_events catalogue] }
 
 /// Which log takes an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

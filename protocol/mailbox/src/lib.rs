@@ -1,0 +1,1 @@
+//! What a relay and its clients do: cells, chains, cover and its budget, as values.
