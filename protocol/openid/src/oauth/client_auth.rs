@@ -11,6 +11,7 @@ use crate::wire;
 use crypto::jose::jws::Jws;
 use crypto::json::Limits;
 use crypto::jwk::Jwk;
+use crypto::key::SignAlg;
 use crypto::secret::Secret;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -32,6 +33,13 @@ pub const ASSERTION_LIFE_S_MAX: i64 = 300;
 
 /// Seconds that the client's clock may differ from ours.
 pub const ASSERTION_SKEW_S: i64 = 60;
+
+/// Seconds after its `iat` that an assertion is good for at the provider's doors, and how far `iat` may lie ahead: who steals one
+/// has a minute.
+pub const FRESH_ASSERTION_S: i64 = 60;
+
+/// Seconds that the `iat` of a fresh assertion may lie ahead.
+pub const FRESH_ASSERTION_AHEAD_S: i64 = 10;
 
 /// Most bytes of a `jti`.
 pub const JTI_BYTES_MAX: usize = 128;
@@ -123,6 +131,17 @@ pub struct ClientAssertion {
     client_id: String,
 }
 
+/// What a door asks of an assertion.
+#[derive(Debug, Clone, Copy)]
+pub struct AssertionRules<'a> {
+    /// Any of these is `aud`. The provider takes its issuer alone (RFC 7523 as FAPI 2.0 tightens it).
+    pub audiences: &'a [&'a str],
+    /// Algorithms that are taken; `None` for whatever the registered key states.
+    pub algs: Option<&'a [SignAlg]>,
+    /// Whether an assertion that has `iat` is good for [`FRESH_ASSERTION_S`] alone, whatever its `exp` says.
+    pub is_fresh: bool,
+}
+
 /// An assertion that holds. Its `jti` must be spent before anything is done for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedAssertion {
@@ -146,6 +165,9 @@ pub enum AssertionFault {
     /// `iat` or `nbf` lies ahead or is no date.
     #[error("the assertion is not valid yet")]
     NotYet,
+    /// The door does not take this algorithm.
+    #[error("the assertion's algorithm is not taken")]
+    Algorithm,
     /// `jti` is missing or too long.
     #[error("the assertion has no usable jti")]
     Jti,
@@ -206,26 +228,63 @@ impl ClientAssertion {
         audiences: &[&str],
         now: Timestamp,
     ) -> Result<VerifiedAssertion, AssertionFault> {
-        if !audience_holds(self.claims.get("aud"), audiences) {
+        self.verify_by(keys, &AssertionRules { audiences, algs: None, is_fresh: false }, now)
+    }
+
+    /// As [`ClientAssertion::verify`], by the rules of a door that asks for more.
+    ///
+    /// # Errors
+    /// [`AssertionFault`].
+    pub fn verify_by(
+        self,
+        keys: &Jwks,
+        rules: &AssertionRules<'_>,
+        now: Timestamp,
+    ) -> Result<VerifiedAssertion, AssertionFault> {
+        if !audience_holds(self.claims.get("aud"), rules.audiences) {
             return Err(AssertionFault::Audience);
         }
+        if rules.algs.is_some_and(|algs| !algs.contains(&self.jws.alg())) {
+            return Err(AssertionFault::Algorithm);
+        }
+        let end_s = if rules.is_fresh { self.fresh_until(now)? } else { self.long_until(now)? };
+        let jti = wire::text(self.claims.get("jti"), JTI_BYTES_MAX).ok_or(AssertionFault::Jti)?.to_owned();
+        self.jws.verify_jwk(self.key(keys)?).map_err(|_| AssertionFault::Signature)?;
+        let expires_at = Timestamp::from_second(end_s).map_err(|_| AssertionFault::Expiry)?;
+        Ok(VerifiedAssertion { client_id: self.client_id, jti, expires_at })
+    }
+
+    /// `exp` at most [`ASSERTION_LIFE_S_MAX`] ahead, `iat` and `nbf` not in the future.
+    fn long_until(&self, now: Timestamp) -> Result<i64, AssertionFault> {
         let now_s = now.as_second();
         let exp = wire::numeric_date(self.claims.get("exp")).ok_or(AssertionFault::Expiry)?;
         if exp <= now_s || exp > now_s + ASSERTION_LIFE_S_MAX {
             return Err(AssertionFault::Expiry);
         }
         for name in ["iat", "nbf"] {
-            if let Some(value) = self.claims.get(name) {
-                let from = wire::numeric_date(Some(value)).ok_or(AssertionFault::NotYet)?;
-                if from > now_s + ASSERTION_SKEW_S {
-                    return Err(AssertionFault::NotYet);
-                }
+            if self.date(name)?.is_some_and(|from| from > now_s + ASSERTION_SKEW_S) {
+                return Err(AssertionFault::NotYet);
             }
         }
-        let jti = wire::text(self.claims.get("jti"), JTI_BYTES_MAX).ok_or(AssertionFault::Jti)?.to_owned();
-        self.jws.verify_jwk(self.key(keys)?).map_err(|_| AssertionFault::Signature)?;
-        let expires_at = Timestamp::from_second(exp).map_err(|_| AssertionFault::Expiry)?;
-        Ok(VerifiedAssertion { client_id: self.client_id, jti, expires_at })
+        Ok(exp)
+    }
+
+    /// With `iat`: good until a minute after it, or `exp` if that is sooner. Without: as [`ClientAssertion::long_until`].
+    fn fresh_until(&self, now: Timestamp) -> Result<i64, AssertionFault> {
+        let Some(iat) = self.date("iat")? else { return self.long_until(now) };
+        let now_s = now.as_second();
+        let ahead = now_s + FRESH_ASSERTION_AHEAD_S;
+        if iat > ahead || self.date("nbf")?.is_some_and(|from| from > ahead) {
+            return Err(AssertionFault::NotYet);
+        }
+        let exp = wire::numeric_date(self.claims.get("exp")).ok_or(AssertionFault::Expiry)?;
+        let end = exp.min(iat.saturating_add(FRESH_ASSERTION_S));
+        if end <= now_s { Err(AssertionFault::Expiry) } else { Ok(end) }
+    }
+
+    fn date(&self, name: &str) -> Result<Option<i64>, AssertionFault> {
+        let Some(value) = self.claims.get(name) else { return Ok(None) };
+        wire::numeric_date(Some(value)).map(Some).ok_or(AssertionFault::NotYet)
     }
 
     /// The key of `kid`; without `kid` the client's only key.
@@ -356,6 +415,30 @@ mod tests {
         assert_eq!(changed("exp", json!(at(ASSERTION_LIFE_S_MAX + 1).as_second())), AssertionFault::Expiry);
         assert_eq!(changed("exp", Value::Null), AssertionFault::Expiry);
         assert_eq!(changed("nbf", json!(at(ASSERTION_SKEW_S + 1).as_second())), AssertionFault::NotYet);
+    }
+
+    #[test]
+    fn a_fresh_assertion_is_good_for_a_minute_after_it_was_made_whatever_it_says_of_its_end() {
+        let key = p256();
+        let keys = Jwks::of(vec![Jwk::from_key(&key.public())]);
+        let rules =
+            AssertionRules { audiences: &[TOKEN_ENDPOINT], algs: Some(&[SignAlg::Es256]), is_fresh: true };
+        let verify = |claims: &Value, now| {
+            assertion(&sign(draft(claims), &key)).unwrap().verify_by(&keys, &rules, now)
+        };
+        let mut long = claims();
+        long["exp"] = json!(at(3_600).as_second());
+        assert_eq!(verify(&long, at(59)).unwrap().expires_at, at(60));
+        assert_eq!(verify(&long, at(60)), Err(AssertionFault::Expiry));
+        assert_eq!(verify(&claims(), at(-11)), Err(AssertionFault::NotYet));
+        let mut undated = claims();
+        undated.as_object_mut().unwrap().remove("iat");
+        assert!(verify(&undated, now()).is_ok());
+        undated["exp"] = json!(at(301).as_second());
+        assert_eq!(verify(&undated, now()), Err(AssertionFault::Expiry));
+        let other = AssertionRules { algs: Some(&[SignAlg::EdDsa]), ..rules };
+        let refused = assertion(&sign(draft(&claims()), &key)).unwrap().verify_by(&keys, &other, now());
+        assert_eq!(refused, Err(AssertionFault::Algorithm));
     }
 
     #[test]

@@ -56,6 +56,24 @@ pub enum ErrorCode {
     InvalidEncryptionParameters,
     /// OpenID4VCI 1.0, 8.3.1.2.
     CredentialRequestDenied,
+    /// RFC 6749, 4.1.2.1.
+    AccessDenied,
+    /// RFC 6749, 4.1.2.1.
+    UnsupportedResponseType,
+    /// OpenID Connect Core 1.0, 3.1.2.6.
+    LoginRequired,
+    /// OpenID Connect Core 1.0, 3.1.2.6.
+    InvalidRequestUri,
+    /// OpenID Connect Core 1.0, 3.1.2.6; RFC 9101, 6.2.
+    InvalidRequestObject,
+    /// OpenID Connect Core 1.0, 3.1.2.6.
+    RegistrationNotSupported,
+    /// OpenID Connect Core Unmet Authentication Requirements 1.0, 2.
+    UnmetAuthenticationRequirements,
+    /// RFC 9449, 5 and 7; travels with 400 at the token door, with 401 at a resource.
+    InvalidDpopProof,
+    /// RFC 9449, 8 and 9.
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -81,6 +99,15 @@ impl ErrorCode {
             ErrorCode::InvalidNonce => "invalid_nonce",
             ErrorCode::InvalidEncryptionParameters => "invalid_encryption_parameters",
             ErrorCode::CredentialRequestDenied => "credential_request_denied",
+            ErrorCode::AccessDenied => "access_denied",
+            ErrorCode::UnsupportedResponseType => "unsupported_response_type",
+            ErrorCode::LoginRequired => "login_required",
+            ErrorCode::InvalidRequestUri => "invalid_request_uri",
+            ErrorCode::InvalidRequestObject => "invalid_request_object",
+            ErrorCode::RegistrationNotSupported => "registration_not_supported",
+            ErrorCode::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            ErrorCode::InvalidDpopProof => "invalid_dpop_proof",
+            ErrorCode::UseDpopNonce => "use_dpop_nonce",
         }
     }
 
@@ -104,7 +131,16 @@ impl ErrorCode {
             | ErrorCode::InvalidProof
             | ErrorCode::InvalidNonce
             | ErrorCode::InvalidEncryptionParameters
-            | ErrorCode::CredentialRequestDenied => 400,
+            | ErrorCode::CredentialRequestDenied
+            | ErrorCode::AccessDenied
+            | ErrorCode::UnsupportedResponseType
+            | ErrorCode::LoginRequired
+            | ErrorCode::InvalidRequestUri
+            | ErrorCode::InvalidRequestObject
+            | ErrorCode::RegistrationNotSupported
+            | ErrorCode::UnmetAuthenticationRequirements
+            | ErrorCode::InvalidDpopProof
+            | ErrorCode::UseDpopNonce => 400,
         }
     }
 }
@@ -139,6 +175,9 @@ impl OauthError {
     pub fn www_authenticate(&self) -> Option<String> {
         match (self.status, self.error) {
             (401, ErrorCode::InvalidClient) => Some("Basic realm=\"tessera\", charset=\"UTF-8\"".to_owned()),
+            (401, error @ (ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce)) => {
+                Some(format!("DPoP realm=\"tessera\", error=\"{}\", algs=\"ES256 EdDSA\"", error.as_str()))
+            }
             (401 | 403, error) => Some(format!("Bearer realm=\"tessera\", error=\"{}\"", error.as_str())),
             _ => None,
         }

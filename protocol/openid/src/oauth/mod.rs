@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! client   ── form, Authorization ──▶ ClientAuth ─▶ (tenancy compares) ─▶ AccessTokenClaims::draft ─▶ (custody signs)
+//! sender   ── DPoP header ──▶ DpopProof::parse ─▶ check(htm, htu, ath, now) ─▶ thumbprint, and a jti to be spent
 //! resource ── Bearer ──▶ AccessToken::parse ─▶ verify(Jwks, Expected, now) ─▶ VerifiedToken
 //! ```
 //!
@@ -10,14 +11,17 @@
 
 pub mod access_token;
 pub mod client_auth;
+pub mod dpop;
 pub mod error;
 pub mod form;
 pub mod jwks;
+pub mod pkce;
 pub mod server_metadata;
 pub mod token;
 
 pub use access_token::{AccessToken, AccessTokenClaims, Expected, TokenFault, VerifiedToken};
-pub use client_auth::{AssertionFault, ClientAssertion, ClientAuth, VerifiedAssertion};
+pub use client_auth::{AssertionFault, AssertionRules, ClientAssertion, ClientAuth, VerifiedAssertion};
+pub use dpop::{DpopFault, DpopProof};
 pub use error::{ErrorCode, OauthError};
 pub use form::{Form, FormError};
 pub use jwks::{Jwks, JwksError, LookupFault, PublishedKey};
