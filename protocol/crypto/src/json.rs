@@ -98,6 +98,72 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, JsonError> {
     }
 }
 
+/// Why a value has no canonical form here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CanonicalError {
+    /// A fraction, or an integer that a double cannot hold exactly.
+    #[error("a number that is no integer below 2^53")]
+    Number,
+    /// A member name outside ASCII: its order would depend on UTF-16.
+    #[error("a member name outside ASCII")]
+    Name,
+}
+
+/// The JSON Canonicalization Scheme (RFC 8785) over objects with ASCII names, arrays, texts, booleans, null and integers whose
+/// absolute value is below 2^53; what two readers could write in two ways is refused instead.
+///
+/// # Errors
+/// [`CanonicalError`].
+pub fn canonical(value: &Value) -> Result<Vec<u8>, CanonicalError> {
+    let mut out = Vec::new();
+    write_canonical(value, &mut out)?;
+    Ok(out)
+}
+
+fn write_canonical(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+    const INTEGER_END: u64 = 1 << 53;
+    match value {
+        Value::Null | Value::Bool(_) => out.extend(value.to_string().bytes()),
+        Value::Number(number) => {
+            let size = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
+            if size.is_none_or(|size| size >= INTEGER_END) {
+                return Err(CanonicalError::Number);
+            }
+            out.extend(number.to_string().bytes());
+        }
+        // serde_json escapes as RFC 8785, 3.2.2.2 asks: the short forms, else \u00xx in lower case, and nothing beyond them.
+        Value::String(text) => out.extend(Value::from(text.as_str()).to_string().bytes()),
+        Value::Array(items) => {
+            out.push(b'[');
+            for (nth, item) in items.iter().enumerate() {
+                if nth > 0 {
+                    out.push(b',');
+                }
+                write_canonical(item, out)?;
+            }
+            out.push(b']');
+        }
+        Value::Object(members) => {
+            let mut names: Vec<_> = members.iter().collect();
+            names.sort_unstable_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (nth, (name, item)) in names.into_iter().enumerate() {
+                if !name.is_ascii() {
+                    return Err(CanonicalError::Name);
+                }
+                if nth > 0 {
+                    out.push(b',');
+                }
+                out.extend(Value::from(name.as_str()).to_string().bytes());
+                out.push(b':');
+                write_canonical(item, out)?;
+            }
+            out.push(b'}');
+        }
+    }
+    Ok(())
+}
+
 /// What went wrong, noted while the reader unwinds: serde's own errors cannot carry it.
 #[derive(Default)]
 struct Fault {
@@ -315,6 +381,32 @@ mod tests {
         let text = format!("{{\"b\":[{inside}]}}");
         assert_eq!(refused(&text), ("/b/0/$serde_json::private::RawValue".into(), JsonRule::ReservedMember));
         assert_eq!(refused(r#"{"$serde_json::private::Number":"2"}"#).1, JsonRule::ReservedMember);
+    }
+
+    #[test]
+    fn the_canonical_form_is_that_of_rfc_8785() {
+        // RFC 8785, 3.2.2: the texts and literals of its example (its fractions are refused here).
+        let text = r#"{"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false],"1":[9007199254740991,-1]}"#;
+        let value = parse(text.as_bytes(), &LIMITS).unwrap();
+        assert_eq!(
+            String::from_utf8(canonical(&value).unwrap()).unwrap(),
+            "{\"1\":[9007199254740991,-1],\"literals\":[null,true,false],\"string\":\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}"
+        );
+        assert_eq!(canonical(&json!("\u{7f}\u{2028}\u{8}")).unwrap(), "\"\u{7f}\u{2028}\\b\"".as_bytes());
+    }
+
+    #[test]
+    fn what_could_be_written_in_two_ways_has_no_canonical_form() {
+        for number in [
+            json!(1.5),
+            json!(1.0),
+            json!(9_007_199_254_740_992_u64),
+            json!(-9_007_199_254_740_992_i64),
+            json!(u64::MAX),
+        ] {
+            assert_eq!(canonical(&number), Err(CanonicalError::Number), "{number}");
+        }
+        assert_eq!(canonical(&json!({"a": {"\u{e9}": 1}})), Err(CanonicalError::Name));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
