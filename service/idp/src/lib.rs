@@ -1,1 +1,47 @@
-//! The identity provider: who signs in where, by a device key and with the consent that its person signed.
+//! The identity provider of a tenant: signs people in by a device key, a mutual code and a signed document. Nobody has a password.
+//!
+//! ```text
+//! API      POST relying-parties ─► challenge ─► prove ─► ServiceSeal                        POST enrolments/invite ─► link
+//! wallet   POST seal/enrolments ─► challenge ─► PUT (keys, anchor, proofs) ─► enrolment
+//! browser  request (checked) ─► open_session ─► sid, E, T0, cookie ─► page
+//! wallet   inbox or QR ─► claim ─► answer R, tag, signature, document ─► session deleted, result kept, event: one unit
+//! browser  session_state ─► finish ─► code ─► the relying party redeems it
+//! ```
+//! Invariants: a session is answered once, by a guarded delete in the unit of its verdict; no code, shared secret or document is
+//! stored; claims rest under a key that only the code derives; what names a person in a row is a random id; a refusal of a known
+//! session, enrolment or relying party is an event.
+//!
+//! Start reading at [`signin`], then [`enrolment`] and [`relying_party`].
+
+pub mod config;
+pub mod signin;
+pub mod store;
+
+use ::store::Store;
+use custody::Custody;
+use edge::outbound::Client;
+use std::sync::Arc;
+
+pub use config::{Config, ConfigFault, Enrolling};
+pub use store::{MIGRATIONS, statements};
+
+/// The identity provider: one for all tenants of a process. Clones share everything.
+#[derive(Clone)]
+pub struct Idp {
+    pub(crate) store: Store,
+    pub(crate) custody: Custody,
+    pub(crate) outbound: Client,
+    pub(crate) config: Arc<Config>,
+}
+
+impl Idp {
+    /// The role over its rooms; `outbound` is edge's client, the one way to a relying party's pages.
+    pub fn new(store: Store, custody: Custody, outbound: Client, config: Config) -> Self {
+        Self { store, custody, outbound, config: Arc::new(config) }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}

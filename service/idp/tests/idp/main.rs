@@ -1,0 +1,1 @@
+//! The identity provider through its doors, on a real store with a standing clock.
