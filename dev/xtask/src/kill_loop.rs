@@ -14,6 +14,7 @@ mod client;
 mod journal;
 mod load;
 mod server;
+mod wallet;
 
 use client::Client;
 use journal::Journal;
@@ -187,12 +188,13 @@ fn load_and_kill(
     moment: Duration,
     seed: u64,
 ) -> Result<(), String> {
+    let holder = kept.holder(client)?;
     let stop = std::sync::atomic::AtomicBool::new(false);
     let begun = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..load::THREADS {
-            let (client, stop) = (client.clone(), &stop);
-            scope.spawn(move || load::run(&client, journal, stop, seed.wrapping_add(thread)));
+            let (client, stop, holder) = (client.clone(), &stop, &holder);
+            scope.spawn(move || load::run(&client, journal, holder, stop, seed.wrapping_add(thread)));
         }
         while begun.elapsed() < moment {
             kept.look(client);
@@ -217,8 +219,8 @@ fn summary(journal: &Journal, figures: &mut Figures, kills: u32, took: Duration)
         took.as_secs()
     );
     println!(
-        "  acknowledged and found: {} credentials, {} revocations, {} keys, {} events; the log has {} entries",
-        counts.credentials, counts.revocations, counts.keys, counts.events, figures.entries
+        "  acknowledged and found: {} offers, {} credentials in the wallet, {} revocations, {} keys, {} events; the log has {} entries",
+        counts.credentials, counts.held, counts.revocations, counts.keys, counts.events, figures.entries
     );
     println!(
         "  time to ready: median {} ms, p99 {} ms, of {} starts",

@@ -3,11 +3,13 @@
 use super::client::Client;
 use super::journal::Journal;
 use super::server::Place;
+use super::wallet::Holder;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What was acknowledged long ago is looked at by sample in each round, and whole at the end.
@@ -20,6 +22,8 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 const VERIFIED_WITHIN: Duration = Duration::from_secs(120);
 /// Older checkpoints that one run of `verify log` is given: the first, the last, and some between.
 const OLD_MAX: usize = 40; // each costs a consistency proof
+/// Events of one round that are proved: each is a process.
+const PROVED: usize = 4;
 /// Life of the log token: longer than any run.
 const TOKEN_TTL_S: u64 = 7 * 86_400;
 
@@ -33,6 +37,9 @@ pub(crate) struct Kept {
     places: BTreeMap<String, u64>,
     read_to: Option<u64>,
     looked_at: usize,
+    /// The event that issued each credential, from the log.
+    issued: BTreeMap<String, String>,
+    holder: Option<Arc<Holder>>,
 }
 
 /// How the log is read.
@@ -58,7 +65,17 @@ impl Kept {
             places: BTreeMap::new(),
             read_to: None,
             looked_at: 0,
+            issued: BTreeMap::new(),
+            holder: None,
         }
+    }
+
+    /// The wallet, which believes whom it believed at the first start.
+    pub(crate) fn holder(&mut self, client: &Client) -> Result<Arc<Holder>, String> {
+        if self.holder.is_none() {
+            self.holder = Some(Arc::new(Holder::new(client)?));
+        }
+        self.holder.clone().ok_or_else(|| "no wallet".to_owned())
     }
 
     /// Keeps the newest checkpoint that is served: whatever was seen once must stand for ever.
@@ -125,12 +142,13 @@ pub(crate) fn after_start(
         (fresh, acts.order.iter().step_by(step).cloned().collect::<Vec<_>>())
     };
     for id in fresh.iter().chain(&old) {
-        let status = one_status(client, id)?;
-        fits(journal, id, &status)?;
+        one_status(client, journal, id)?;
     }
+    lists(client, journal, kept)?;
     keys(client, journal)?;
     one_by_one(client, journal)?;
     covered(client, kept)?;
+    proved(place, client, journal, kept)?;
     verified(place, kept)
 }
 
@@ -173,23 +191,88 @@ fn no_strange_answer(journal: &Journal) -> Result<(), String> {
     })
 }
 
-fn one_status(client: &Client, id: &str) -> Result<String, String> {
+fn one_status(client: &Client, journal: &Journal, id: &str) -> Result<(), String> {
     let answer = client.get(&format!("/api/v1/credentials/{id}/status"))?;
-    match answer.json().get("status").and_then(Value::as_str) {
-        Some(status) if answer.status == 200 => Ok(status.to_owned()),
-        _ => Err(format!(
+    let body = answer.json();
+    let Some(status) = body.get("status").and_then(Value::as_str).filter(|_| answer.status == 200) else {
+        return Err(format!(
             "the credential {id} was acknowledged and is lost: {} {}",
             answer.status, answer.text
-        )),
+        ));
+    };
+    fits(journal, id, status)?;
+    let held = journal.acts().credentials.get(id).and_then(|credential| credential.held.clone());
+    let Some(held) = held else { return Ok(()) };
+    let place = body.pointer("/copies/0/status_list").cloned().unwrap_or_default();
+    let same = place.get("uri").and_then(Value::as_str) == Some(&held.uri)
+        && place.get("idx").and_then(Value::as_u64) == Some(held.idx);
+    match same {
+        true => Ok(()),
+        false => Err(format!("the credential {id} has the place {held:?} and is listed at {place}")),
     }
 }
 
+/// The published lists say of every credential in the wallet what was acknowledged.
+fn lists(client: &Client, journal: &Journal, kept: &mut Kept) -> Result<(), String> {
+    let holder = kept.holder(client)?;
+    let places: Vec<_> = {
+        let acts = journal.acts();
+        let held = acts.credentials.values();
+        held.filter_map(|one| Some((one.held.clone()?, one.is_revoked()))).collect()
+    };
+    let distinct: BTreeSet<_> = places.iter().map(|(place, _)| (&place.uri, place.idx)).collect();
+    if distinct.len() != places.len() {
+        return Err("two credentials have one place in a status list".to_owned());
+    }
+    holder.lists(client, &places)
+}
+
+/// A few acknowledged acts, proved to an outsider who has no server; and the issuing of a credential that the wallet has.
+fn proved(place: &Place, client: &Client, journal: &Journal, kept: &Kept) -> Result<(), String> {
+    let access = kept.access.as_ref().ok_or("no access to the log")?;
+    let events: Vec<String> = {
+        let acts = journal.acts();
+        let step = acts.events.len().div_ceil(PROVED).max(1);
+        let issued = acts.order.iter().rev().find_map(|id| {
+            acts.credentials.get(id).filter(|one| one.held.is_some()).and_then(|_| kept.issued.get(id))
+        });
+        acts.events.iter().rev().step_by(step).chain(issued).cloned().collect()
+    };
+    for event in events {
+        let answer = client.get(&format!("/api/v1/ledger/events/{event}/proof"))?;
+        if answer.status != 200 {
+            return Err(format!(
+                "the event {event} was acknowledged and cannot be proved: {}",
+                answer.status
+            ));
+        }
+        let (file, err) = (kept.folder.join("event.tlog-proof"), kept.folder.join("proof.err"));
+        fs::write(&file, &answer.text).map_err(|fault| fault.to_string())?;
+        let mut command = place.command();
+        command.args(["verify", "proof"]).arg(&file);
+        access.vkeys.iter().for_each(|vkey| {
+            command.args(["--vkey", vkey]);
+        });
+        let told = fs::File::create(&err).map_err(|fault| fault.to_string())?;
+        let status =
+            command.stdout(Stdio::null()).stderr(told).status().map_err(|fault| fault.to_string())?;
+        if !status.success() {
+            let told = fs::read_to_string(&err).unwrap_or_default();
+            return Err(format!("the proof of {event} proves nothing ({status}): {told}"));
+        }
+    }
+    Ok(())
+}
+
 fn fits(journal: &Journal, id: &str, status: &str) -> Result<(), String> {
-    let known = journal.acts().credentials.get(id).copied().unwrap_or_default();
+    let known = journal.acts().credentials.get(id).cloned().unwrap_or_default();
     match known.fits(status) {
         true => Ok(()),
         false if known.revoked => {
             Err(format!("the revocation of {id} was acknowledged and is lost: it is {status}"))
+        }
+        false if known.held.is_some() => {
+            Err(format!("the wallet has the credential {id}, which is {status}"))
         }
         false => Err(format!("the credential {id} is {status}, which nobody asked for")),
     }
@@ -232,9 +315,16 @@ fn events(client: &Client, journal: &Journal, kept: &mut Kept) -> Result<(), Str
     loop {
         while page(client, kept, &mut met)? {}
         let missing = |id: &&String| !(met.contains(*id) || (!again && kept.places.contains_key(*id)));
-        let Some(lost) = wanted.iter().find(missing) else { return Ok(()) };
+        let unissued = journal.acts().unissued(&kept.issued);
+        let lost = match (wanted.iter().find(missing), unissued) {
+            (Some(event), _) => format!("the event {event} was acknowledged and is not in the log"),
+            (None, Some(id)) => {
+                format!("the wallet has the credential {id}, which no event of the log issued")
+            }
+            (None, None) => return Ok(()),
+        };
         if begun.elapsed() > SEQUENCED_WITHIN {
-            return Err(format!("the event {lost} was acknowledged and is not in the log"));
+            return Err(lost);
         }
         std::thread::sleep(ASK_EVERY);
     }
@@ -276,6 +366,14 @@ fn page(client: &Client, kept: &mut Kept, met: &mut BTreeSet<String>) -> Result<
         let known = *kept.places.entry(id.clone()).or_insert(index);
         if known != index {
             return Err(format!("the event {id} was entry {known} and is entry {index} now"));
+        }
+        if item.get("type").and_then(Value::as_str) == Some("credential-issued") {
+            let credential = item.pointer("/detail/credential").and_then(Value::as_str);
+            let credential = credential.ok_or_else(|| format!("the event {id} names no credential"))?;
+            let first = kept.issued.entry(credential.to_owned()).or_insert_with(|| id.clone());
+            if *first != id {
+                return Err(format!("the credential {credential} was issued twice: {first} and {id}"));
+            }
         }
         kept.read_to = Some(index);
         met.insert(id);

@@ -1,5 +1,6 @@
 //! A plain HTTP client of the API: every wait bounded, a status is an answer.
 
+use openid::errand::{Errand, Method};
 use serde_json::Value;
 use std::time::Duration;
 use ureq::Agent;
@@ -80,12 +81,37 @@ impl Client {
         read(request.content_type("application/json").send(body.to_string()))
     }
 
+    /// Performs what a wallet's machine asks for. Nothing of this client's own token goes with it.
+    pub(crate) fn perform(&self, errand: &Errand) -> Result<Answer, String> {
+        let bearer = errand.bearer.as_ref().map(|token| format!("Bearer {}", token.expose()));
+        let answer = match (errand.method, &errand.body) {
+            (Method::Get, _) => decorate(self.agent.get(&errand.url), errand, bearer).call(),
+            (Method::Post, None) => decorate(self.agent.post(&errand.url), errand, bearer).send_empty(),
+            (Method::Post, Some((media, body))) => {
+                decorate(self.agent.post(&errand.url), errand, bearer).content_type(*media).send(&body[..])
+            }
+        };
+        read(answer)
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
     fn authorization(&self) -> String {
         format!("Bearer {}", self.bearer)
+    }
+}
+
+fn decorate<B>(
+    request: ureq::RequestBuilder<B>,
+    errand: &Errand,
+    bearer: Option<String>,
+) -> ureq::RequestBuilder<B> {
+    let request = request.header("accept", errand.accept);
+    match bearer {
+        Some(bearer) => request.header("authorization", bearer),
+        None => request,
     }
 }
 

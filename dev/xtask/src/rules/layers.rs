@@ -26,10 +26,11 @@ pub const ROOMS: [(&str, &[&str]); 19] = [
     (
         "tessera",
         &[
-            PROTOCOL, "store", "tenancy", "edge", "custody", "issuer", "verifier", "idp", "relay", "audit", "wallet", "verify",
+            PROTOCOL, "store", "tenancy", "edge", "custody", "issuer", "verifier", "idp", "relay", "audit",
+            "wallet", "verify",
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &[PROTOCOL]),
 ];
 
 /// Stands for every room of `protocol/`.
