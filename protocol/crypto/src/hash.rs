@@ -18,6 +18,32 @@ pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
     fixed(context.finish().as_ref())
 }
 
+/// SHA-256 of what arrives in parts and is never held whole.
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was added.
+    pub fn finish(self) -> [u8; 32] {
+        fixed(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// SHA-384 (FIPS 180-4).
 pub fn sha384(bytes: &[u8]) -> [u8; 48] {
     fixed(digest::digest(&digest::SHA384, bytes).as_ref())
@@ -51,6 +77,14 @@ fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
 mod tests {
     use super::*;
     use crate::hex;
+
+    #[test]
+    fn a_digest_in_parts_is_the_digest_of_the_whole() {
+        let mut parts = Sha256::new();
+        parts.update(b"a");
+        parts.update(b"bc");
+        assert_eq!(parts.finish(), sha256(b"abc"));
+    }
 
     #[test]
     fn digests_are_those_of_fips_180() {

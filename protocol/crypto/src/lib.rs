@@ -22,6 +22,7 @@ pub mod aead;
 pub mod base64;
 pub mod cbor;
 pub mod cose;
+pub mod ctr;
 pub mod hash;
 pub mod hex;
 pub mod jose;
