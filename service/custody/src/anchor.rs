@@ -33,6 +33,10 @@ pub enum Context {
     Reader,
     /// Signers of trust lists.
     ListSigner,
+    /// Signers of visible digital seals of states (ICAO 9303-13).
+    Vds,
+    /// Signers of document seals of an organisation.
+    DocumentSeal,
 }
 
 /// A set of contexts.
@@ -82,7 +86,7 @@ impl Refused for AnchorError {
 
 impl Context {
     /// Every context.
-    pub const ALL: [Context; 7] = [
+    pub const ALL: [Context; 9] = [
         Context::Issuer,
         Context::Status,
         Context::Metadata,
@@ -90,6 +94,8 @@ impl Context {
         Context::KeyAttestation,
         Context::Reader,
         Context::ListSigner,
+        Context::Vds,
+        Context::DocumentSeal,
     ];
 
     /// The word in rows, bodies and reports.
@@ -102,6 +108,8 @@ impl Context {
             Self::KeyAttestation => "key-attestation",
             Self::Reader => "reader",
             Self::ListSigner => "list-signer",
+            Self::Vds => "vds",
+            Self::DocumentSeal => "document-seal",
         }
     }
 

@@ -45,6 +45,8 @@ pub struct Chain {
 pub struct LeafNames {
     /// Common name of the subject.
     pub common_name: String,
+    /// Country of the subject, two letters: signers of document seals are found by it.
+    pub country: Option<String>,
     /// URI of the subject alternative name.
     pub san_uri: Option<String>,
     /// Host of the subject alternative name.
@@ -142,19 +144,26 @@ impl LeafNames {
     /// The column of a row.
     pub fn to_bytes(&self) -> Vec<u8> {
         let optional = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::text);
-        cbor::encode(&Value::Array(vec![
-            Value::text(&self.common_name),
-            optional(&self.san_uri),
-            optional(&self.san_dns),
-        ]))
+        let mut list = vec![Value::text(&self.common_name), optional(&self.san_uri), optional(&self.san_dns)];
+        // Names without a country stand as they always did.
+        list.extend(self.country.as_deref().map(Value::text));
+        cbor::encode(&Value::Array(list))
     }
 
     /// Reads [`LeafNames::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Option<LeafNames> {
         let value = cbor::decode(bytes, &CborLimits { bytes_max: NAMES_BYTES_MAX, depth_max: 2 }).ok()?;
-        let [common_name, san_uri, san_dns] = value.as_array()? else { return None };
+        let ([common_name, san_uri, san_dns], country) = match value.as_array()? {
+            [names @ .., country] if names.len() == 3 => (names.first_chunk::<3>()?, Some(country)),
+            names => (names.first_chunk::<3>().filter(|three| three.len() == names.len())?, None),
+        };
         let owned = |value: &Value| value.as_text().map(str::to_owned);
-        Some(LeafNames { common_name: owned(common_name)?, san_uri: owned(san_uri), san_dns: owned(san_dns) })
+        Some(LeafNames {
+            common_name: owned(common_name)?,
+            country: country.and_then(owned),
+            san_uri: owned(san_uri),
+            san_dns: owned(san_dns),
+        })
     }
 
     fn profile(&self) -> Profile {
@@ -166,7 +175,11 @@ impl LeafNames {
     }
 
     fn subject(&self) -> Option<Name> {
-        Name::new(&NameParts { common_name: self.common_name.clone(), ..NameParts::default() })
+        Name::new(&NameParts {
+            common_name: self.common_name.clone(),
+            country: self.country.clone(),
+            ..NameParts::default()
+        })
     }
 }
 
@@ -269,7 +282,7 @@ mod tests {
 
     fn names() -> LeafNames {
         let san_uri = Some("https://host.test/t/default".to_owned());
-        LeafNames { common_name: "default issuer".to_owned(), san_uri, san_dns: None }
+        LeafNames { common_name: "default issuer".to_owned(), country: None, san_uri, san_dns: None }
     }
 
     fn signed(key: &PrivateKey, unsigned: Unsigned) -> Chain {
@@ -322,7 +335,10 @@ mod tests {
         let (_, _, leaf) = made();
         assert_eq!(Chain::from_bytes(&leaf.to_bytes(), leaf.from, leaf.until), Some(leaf.clone()));
         assert_eq!(Chain::from_bytes(&[0x80], leaf.from, leaf.until), None);
-        assert_eq!(LeafNames::from_bytes(&names().to_bytes()), Some(names()));
+        let abroad = LeafNames { country: Some("XT".to_owned()), ..names() };
+        for names in [names(), abroad] {
+            assert_eq!(LeafNames::from_bytes(&names.to_bytes()), Some(names));
+        }
     }
 
     #[test]

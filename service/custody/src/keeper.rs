@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crypto::kdf;
 use crypto::key::{Ecdh, KeyAlg, PrivateKey, PublicKey, SignAlg};
 use crypto::secret::Secret;
 use store::{Ctx, Purpose, Store, StoreFault, TenantId};
@@ -146,6 +147,23 @@ impl Keeper {
                 Opened::Signs(_) => Err(KeeperFault::Failed),
             },
         }
+    }
+
+    /// HKDF-Extract (RFC 5869, 2.2) with `salt` over the x coordinate of the shared point with `peer`, followed by `tail`: the point
+    /// itself does not leave the keeper.
+    ///
+    /// # Errors
+    /// [`KeeperFault`], also when `peer` is not on P-256.
+    pub async fn agree_hkdf(
+        &self,
+        store: &Store,
+        ctx: &Ctx,
+        handle: Handle<'_>,
+        peer: &PublicKey,
+        (salt, tail): (&[u8], &[u8]),
+    ) -> Result<Secret<[u8; 32]>, KeeperFault> {
+        let shared = self.agree(store, ctx, handle, peer).await?;
+        Ok(kdf::extract_sha256(salt, &[shared.expose(), tail]))
     }
 
     /// Forgets what is opened of a version: after it was compromised or destroyed.

@@ -33,6 +33,8 @@ pub enum Owner {
     Verifier,
     /// The ledger.
     Audit,
+    /// The identity provider.
+    Idp,
 }
 
 /// A signing key.
@@ -128,7 +130,8 @@ pub struct Page {
 }
 
 impl Owner {
-    const ALL: [Owner; 5] = [Owner::Api, Owner::Custody, Owner::Issuer, Owner::Verifier, Owner::Audit];
+    const ALL: [Owner; 6] =
+        [Owner::Api, Owner::Custody, Owner::Issuer, Owner::Verifier, Owner::Audit, Owner::Idp];
 
     /// The word in rows and answers.
     pub const fn as_str(self) -> &'static str {
@@ -138,6 +141,7 @@ impl Owner {
             Self::Issuer => "issuer",
             Self::Verifier => "verifier",
             Self::Audit => "audit",
+            Self::Idp => "idp",
         }
     }
 

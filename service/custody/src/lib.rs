@@ -17,6 +17,7 @@
 //! Start reading at [`state`] and [`usage`], then [`sign`] and [`batch`].
 
 pub mod access;
+pub mod agree;
 pub mod anchor;
 pub mod batch;
 pub mod chain;
@@ -45,8 +46,9 @@ use ::store::Store;
 use edge::token::OwnKeys;
 use tenancy::Tenancy;
 
+pub use agree::{AGREE_USE, AgreementKey, SEAL_USE, SignedSeal};
 pub use anchor::{Anchor, Context, Contexts};
-pub use chain::SIGNER_LEFT_S_MIN;
+pub use chain::{LeafNames, SIGNER_LEFT_S_MIN};
 pub use config::{Config, ConfigError, StepUp};
 pub use jobs::TICK_S;
 pub use key::{Key, Owner, Version};

@@ -160,8 +160,12 @@ impl Custody {
             }));
         }
         let failed = || KeyError::Keeper(KeeperFault::Failed);
-        let by_label =
-            || LeafNames { common_name: key.label.chars().take(64).collect(), san_uri: None, san_dns: None };
+        let by_label = || LeafNames {
+            common_name: key.label.chars().take(64).collect(),
+            country: None,
+            san_uri: None,
+            san_dns: None,
+        };
         let names = key.names.clone().unwrap_or_else(by_label);
         let to_be_signed = chain::request(&names, &version.public).ok_or_else(failed)?;
         let alg = if key.alg.is_rsa() && key.uses.container() == Container::JwsRs256 {

@@ -51,11 +51,13 @@ impl Custody {
         self.make_own_anchor(ctx, &identifier).await?;
         let by_uri = |role: &str| LeafNames {
             common_name: format!("{name} {role}"),
+            country: None,
             san_uri: Some(identifier.clone()),
             san_dns: None,
         };
         let by_host = LeafNames {
             common_name: format!("{name} verifier"),
+            country: None,
             san_uri: None,
             san_dns: Some(self.host().to_owned()),
         };

@@ -23,7 +23,7 @@ use crate::key::Key;
 use crate::state::State;
 use crate::store::{self as rows, Signer};
 use crate::usage::{Container, Use};
-use crate::{Custody, key};
+use crate::{Custody, agree, key};
 
 /// Lives are rounded up to whole days, so that the row of a version is written seldom.
 const LIFE_STEP_S: u64 = 86_400;
@@ -241,7 +241,8 @@ impl Custody {
             KeyRef::Id(id) => rows::key(self.store(), ctx, id).await?,
             KeyRef::Use(slot) => rows::key_of_slot(self.store(), ctx, slot).await?,
         };
-        let known = known.filter(|key| key.uses.container() == Container::Ecdh).ok_or(SignError::NotFound)?;
+        let gives = |key: &Key| key.uses.container() == Container::Ecdh && !agree::is_derived_only(&key.uses);
+        let known = known.filter(gives).ok_or(SignError::NotFound)?;
         let not_active = |state| SignError::NotActive { key_id: known.id.clone(), state };
         let number = version.or(known.in_use).ok_or_else(|| not_active(known.state()))?;
         let state = known.version(number).ok_or(SignError::NotFound)?.state;
@@ -303,7 +304,7 @@ impl Custody {
         Ok(signer.map(|signer| signer.version.public))
     }
 
-    async fn ready(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Signer, SignError> {
+    pub(crate) async fn ready(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Signer, SignError> {
         let signer = self.signer_row(ctx, key).await?;
         in_time(&signer, ctx.now, SIGNER_LEFT_S_MIN)?;
         Ok(signer)
@@ -335,7 +336,7 @@ impl Custody {
         Err(SignError::NotActive { state: key.state(), key_id: key.id })
     }
 
-    async fn sign_bytes(
+    pub(crate) async fn sign_bytes(
         &self,
         ctx: &Ctx,
         signer: &Signer,
@@ -347,13 +348,18 @@ impl Custody {
     }
 
     /// Counts in memory; the job writes it each minute.
-    fn used(&self, ctx: &Ctx, signer: &Signer, count: u32) -> KeyUse {
+    pub(crate) fn used(&self, ctx: &Ctx, signer: &Signer, count: u32) -> KeyUse {
         self.counts().add(&ctx.tenant, &signer.key.id, signer.version.number, count.into());
         KeyUse { key_id: signer.key.id.clone(), version: signer.version.number, count }
     }
 
     /// Makes sure, before it is signed, that the public part outlives what lives until `until`.
-    async fn keep_public(&self, ctx: &Ctx, signer: &Signer, until: Timestamp) -> Result<(), SignError> {
+    pub(crate) async fn keep_public(
+        &self,
+        ctx: &Ctx,
+        signer: &Signer,
+        until: Timestamp,
+    ) -> Result<(), SignError> {
         let life_s = until.duration_since(ctx.now).max(SignedDuration::ZERO).as_secs().unsigned_abs();
         let life_s = life_s.div_ceil(LIFE_STEP_S) * LIFE_STEP_S;
         let known = signer.version.longest_life_s.max(signer.key.policy.keep_public_s);
@@ -397,6 +403,7 @@ pub(crate) const fn event_container(container: Container, csr: bool) -> events::
         Container::X509 => events::Container::X509Ca,
         Container::Note => events::Container::Note,
         Container::Ecdh => events::Container::Ecdh,
+        Container::Vds => events::Container::Vds,
     }
 }
 
@@ -429,7 +436,7 @@ fn in_time(signer: &Signer, now: Timestamp, left_s: i64) -> Result<(), SignError
     }
 }
 
-fn info(signer: Signer) -> Result<SignerInfo, SignError> {
+pub(crate) fn info(signer: Signer) -> Result<SignerInfo, SignError> {
     let alg = default_alg(&signer.key)?;
     let ends_at = signer.version.chain.as_ref().map(|chain| chain.until);
     Ok(SignerInfo {

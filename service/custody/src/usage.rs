@@ -22,7 +22,7 @@ pub const USE_CHARS_MAX: usize = 300;
 
 /// JWS types that a room signs, after checks of its own. No key of the API signs them, also not one with `jws:*`: its public part
 /// stands in the tenant's JWKS beside theirs, so whoever reads that would believe it.
-pub const ROOM_TYPS: [&str; 16] = [
+pub const ROOM_TYPS: [&str; 19] = [
     "dc+sd-jwt",
     "vc+sd-jwt",
     "vc+jwt",
@@ -39,6 +39,9 @@ pub const ROOM_TYPS: [&str; 16] = [
     "dpop+jwt",
     "logout+jwt",
     "entity-statement+jwt",
+    "seal-reply+jwt",
+    "seal-consent+jwt",
+    "seal-keys+jwt",
 ];
 
 /// The same for COSE: profiles and content types that rooms sign.
@@ -59,6 +62,8 @@ pub enum Container {
     Note,
     /// Key agreement.
     Ecdh,
+    /// A document seal.
+    Vds,
 }
 
 /// One use, `container:profile`.
@@ -136,6 +141,7 @@ impl Container {
             Self::X509 => "x509",
             Self::Note => "note",
             Self::Ecdh => "ecdh",
+            Self::Vds => "vds",
         }
     }
 
@@ -148,6 +154,7 @@ impl Container {
             Self::X509 => 4,
             Self::Note => 5,
             Self::Ecdh => 6,
+            Self::Vds => 7,
         }
     }
 
@@ -159,6 +166,7 @@ impl Container {
             Self::X509 => matches!(alg, SignAlg::Es256 | SignAlg::Es384 | SignAlg::Rs256 | SignAlg::Ps256),
             Self::Note => matches!(alg, SignAlg::EdDsa | SignAlg::MlDsa44),
             Self::Ecdh => false,
+            Self::Vds => matches!(alg, SignAlg::Es256),
         }
     }
 
@@ -180,7 +188,8 @@ impl Use {
             "jws" | "jws-rs256" | "cose" => profile == "*" || is_media_type(profile),
             "x509" => matches!(profile, "ca" | "csr"),
             "note" => is_origin(profile),
-            "ecdh" => profile == "jwe",
+            "ecdh" => matches!(profile, "jwe" | "seal"),
+            "vds" => profile == "seal",
             _ => false,
         };
         known.then(|| Use(text.to_owned()))
@@ -199,6 +208,7 @@ impl Use {
             "cose" => Container::Cose,
             "x509" => Container::X509,
             "note" => Container::Note,
+            "vds" => Container::Vds,
             _ => Container::Ecdh,
         }
     }
@@ -227,7 +237,7 @@ impl Use {
             (Container::Jws | Container::Cose, _) => alg != KeyAlg::MlDsa44,
             (Container::JwsRs256, _) => alg.is_rsa(),
             (Container::Note, _) => matches!(alg, KeyAlg::Ed25519 | KeyAlg::MlDsa44),
-            (Container::Ecdh, _) => alg == KeyAlg::P256,
+            (Container::Ecdh | Container::Vds, _) => alg == KeyAlg::P256,
         }
     }
 
@@ -237,7 +247,7 @@ impl Use {
             Container::Jws | Container::JwsRs256 => !is_room_typ(self.profile()),
             Container::Cose => !is_room_content(self.profile()),
             Container::X509 => true,
-            Container::Note | Container::Ecdh => false,
+            Container::Note | Container::Ecdh | Container::Vds => false,
         }
     }
 }
@@ -350,7 +360,9 @@ pub fn is_room_content(content_type: &str) -> bool {
 fn same_profile(container: Container, one: &str, other: &str) -> bool {
     match container {
         Container::Jws | Container::JwsRs256 => same_typ(one, other),
-        Container::Cose | Container::X509 | Container::Note | Container::Ecdh => one == other,
+        Container::Cose | Container::X509 | Container::Note | Container::Ecdh | Container::Vds => {
+            one == other
+        }
     }
 }
 
@@ -452,6 +464,9 @@ mod tests {
             "cose:mso_mdoc",
             "note:example.com/log/house",
             "ecdh:jwe",
+            "ecdh:seal",
+            "vds:seal",
+            "jws:seal-reply+jwt",
         ] {
             assert_eq!(api(&[text], KeyAlg::P256), Err(UsesError::ForRooms { index: 0 }), "{text}");
         }
@@ -472,6 +487,7 @@ mod tests {
         no("cose:mso_mdoc", KeyAlg::Rsa2048);
         no("x509:csr", KeyAlg::Ed25519);
         no("ecdh:jwe", KeyAlg::Secp256k1);
+        no("vds:seal", KeyAlg::P384);
         no("note:example.com/log/house", KeyAlg::P256);
         no("jws:at+jwt", KeyAlg::Rsa3072);
     }

@@ -34,6 +34,8 @@ pub enum Container {
     Note = 6,
     /// A key agreement.
     Ecdh = 7,
+    /// A document seal.
+    Vds = 8,
 }
 
 /// The format of a credential; the number stands in leaves.

@@ -51,8 +51,9 @@ pub(super) fn doors() -> Doors<Custody> {
 struct AnchorForm {
     /// One certificate in PEM.
     certificate_pem: String,
-    /// `issuer`, `status`, `metadata`, `wallet-provider`, `key-attestation`, `reader`, `list-signer`.
-    #[schemars(length(min = 1, max = 7))]
+    /// `issuer`, `status`, `metadata`, `wallet-provider`, `key-attestation`, `reader`, `list-signer`, `vds`,
+    /// `document-seal`.
+    #[schemars(length(min = 1, max = 9))]
     contexts: Vec<String>,
     /// For `issuer`: the types it may issue, each a `vct` or doctype, or the beginning of one and `*`.
     #[serde(default)]

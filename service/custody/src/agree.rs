@@ -1,0 +1,122 @@
+//! What Seal asks of custody: agreement from which only a derived key comes out, and signatures over document seals.
+//!
+//! ```text
+//! idp ── agree_hkdf(kid of S, peer, salt, tail) ──▶ keeper: HKDF-Extract(salt, ECDH(S, peer) ‖ tail) ──▶ 32 bytes
+//! idp ── sign_vds(bytes) ──▶ keeper ──▶ r ‖ s, with the certificate that vouches for it
+//! ```
+//! Invariants: a key of use `ecdh:seal` has this one operation, so nobody gets its shared points; neither use can be made, or used,
+//! over HTTP.
+
+use crypto::key::{PublicKey, SignAlg};
+use crypto::secret::Secret;
+use jiff::Timestamp;
+use store::Ctx;
+use tlog::event::KeyUse;
+
+use crate::Custody;
+use crate::key::Version;
+use crate::sign::{self, KeyRef, SignError, SignerInfo};
+use crate::state::State;
+use crate::store as rows;
+use crate::usage::{Container, Uses};
+
+/// The use of the identity provider's static agreement key.
+pub const AGREE_USE: &str = "ecdh:seal";
+/// The use of the signer of document seals.
+pub const SEAL_USE: &str = "vds:seal";
+
+/// The static agreement key as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgreementKey {
+    /// Names the version.
+    pub kid: String,
+    /// Its public part.
+    pub public: PublicKey,
+    /// The version that will take over, if it is known.
+    pub next: Option<(String, PublicKey)>,
+}
+
+/// A signature over a document seal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedSeal {
+    /// `r ‖ s`, 64 bytes.
+    pub signature: Vec<u8>,
+    /// For the room's own event.
+    pub key: KeyUse,
+}
+
+impl Custody {
+    /// The agreement key in use.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub async fn agreement_key(&self, ctx: &Ctx) -> Result<AgreementKey, SignError> {
+        let known = rows::key_of_slot(self.store(), ctx, AGREE_USE).await?.ok_or(SignError::NotFound)?;
+        let not_active = || SignError::NotActive { key_id: known.id.clone(), state: known.state() };
+        let current = known.in_use.and_then(|number| known.version(number)).ok_or_else(not_active)?;
+        if current.state != State::Active {
+            return Err(not_active());
+        }
+        let named = |version: &Version| (version.kid.clone(), version.public.clone());
+        let next = known.versions.iter().find(|version| version.state == State::Pending).map(named);
+        let (kid, public) = named(current);
+        Ok(AgreementKey { kid, public, next })
+    }
+
+    /// `HKDF-Extract(salt, ECDH(S, peer) ‖ tail)` for the version `kid` of the agreement key. A retired version agrees until it is
+    /// destroyed, as devices pinned it.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub async fn agree_hkdf(
+        &self,
+        ctx: &Ctx,
+        kid: &str,
+        peer: &PublicKey,
+        salt: &[u8],
+        tail: &[u8],
+    ) -> Result<Secret<[u8; 32]>, SignError> {
+        let known = rows::key_of_slot(self.store(), ctx, AGREE_USE).await?.ok_or(SignError::NotFound)?;
+        let version = known.versions.iter().find(|version| version.kid == kid).ok_or(SignError::NotFound)?;
+        if !matches!(version.state, State::Active | State::Retired) {
+            return Err(SignError::NotActive { key_id: known.id.clone(), state: version.state });
+        }
+        let sealed = rows::sealed(self.store(), ctx, &known.id, version.number).await?;
+        let handle = sign::handle(&known, version.number, sealed.as_deref());
+        Ok(self.keeper().agree_hkdf(self.store(), ctx, handle, peer, (salt, tail)).await?)
+    }
+
+    /// The signer of document seals, which must have `left_s` seconds left: its reference stands in what is signed.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub async fn seal_signer(&self, ctx: &Ctx, left_s: i64) -> Result<SignerInfo, SignError> {
+        self.usable(ctx, KeyRef::Use(SEAL_USE), left_s).await
+    }
+
+    /// Signs the bytes of a document seal, which are hashed by the keeper. `kid` is the version whose reference stands in them.
+    ///
+    /// # Errors
+    /// [`SignError`]; [`SignError::UseRefused`] when another version signs by now.
+    pub async fn sign_vds(
+        &self,
+        ctx: &Ctx,
+        kid: &str,
+        to_be_signed: &[u8],
+        until: Timestamp,
+    ) -> Result<SignedSeal, SignError> {
+        let signer = self.ready(ctx, KeyRef::Use(SEAL_USE)).await?;
+        if signer.version.kid != kid || signer.key.uses.container() != Container::Vds {
+            return Err(SignError::UseRefused { key_id: signer.key.id });
+        }
+        self.keep_public(ctx, &signer, until).await?;
+        let signature = self.sign_bytes(ctx, &signer, SignAlg::Es256, to_be_signed).await?;
+        let key = self.used(ctx, &signer, 1);
+        Ok(SignedSeal { signature, key })
+    }
+}
+
+/// Whether no shared point of this key is given out.
+pub(crate) fn is_derived_only(uses: &Uses) -> bool {
+    uses.covers(Container::Ecdh, "seal")
+}
