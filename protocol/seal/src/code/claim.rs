@@ -1,0 +1,1 @@
+//! What a wallet checks before it shows a sign-in to its person.

@@ -1,0 +1,1 @@
+//! Document seals: signed bytes small enough for a barcode.
