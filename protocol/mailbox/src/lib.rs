@@ -19,5 +19,6 @@ pub mod chain;
 pub mod label;
 
 pub mod frame;
+pub mod link;
 pub mod network;
 pub mod statement;
