@@ -3,6 +3,7 @@
 //! ```text
 //! oauth   form, header → ClientAuth → (tenancy) → AccessTokenClaims → Draft → (custody signs) → TokenResponse
 //!         bearer token → AccessToken → verify(Jwks) → VerifiedToken
+//! oidc    Parameters → judge → CheckedRequest → (a sign-in) → code → redeem → IdTokenClaims, ProviderTokenClaims
 //! vci     CredentialOffer → PreAuthorizedRequest → c_nonce → CredentialRequest → Grant::accept → AcceptedRequest
 //!         vci::wallet: OfferLink → Offered → Described → Granted → Ready → ReceivedCredential
 //! vp      RequestObject → Draft → (custody signs) → link → Posted → Answer → Session::step
@@ -18,6 +19,7 @@
 
 pub mod errand;
 pub mod oauth;
+pub mod oidc;
 pub mod vci;
 pub mod vp;
 pub mod wire;
@@ -28,6 +30,11 @@ pub const SPEC_REVISION: &[(&str, &str)] = &[
     ("OpenID4VP", "1.0 with errata"),
     ("JWT access tokens", "RFC 9068"),
     ("JWT client authentication", "RFC 7523"),
+    ("OpenID Connect Core", "1.0 with errata set 2"),
+    ("Pushed authorization requests", "RFC 9126"),
+    ("Signed authorization requests", "RFC 9101"),
+    ("Issuer identification", "RFC 9207"),
+    ("DPoP", "RFC 9449"),
     ("Authorization server metadata", "RFC 8414"),
 ];
 
