@@ -33,3 +33,4 @@ pub mod key;
 pub mod random;
 pub mod secret;
 pub mod x509;
+pub mod xwing;
