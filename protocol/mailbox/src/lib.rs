@@ -11,11 +11,16 @@
 //!
 //! Start reading at [`cell`] and [`chain`], then [`invite`] and [`client`].
 
+pub mod base45;
 pub mod body;
+pub mod budget;
 pub mod bytes;
 pub mod calendar;
 pub mod cell;
 pub mod chain;
+pub mod cover;
+pub mod enrol;
+pub mod invite;
 pub mod label;
 
 pub mod frame;
