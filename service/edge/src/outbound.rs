@@ -15,7 +15,7 @@ use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -212,7 +212,7 @@ pub enum ClientFault {
 #[derive(Clone, Debug)]
 pub struct Client {
     permitted: Arc<Vec<Origin>>,
-    tls: Arc<rustls::ClientConfig>,
+    tls: Arc<RwLock<Arc<rustls::ClientConfig>>>,
 }
 
 impl Client {
@@ -239,7 +239,18 @@ impl Client {
             }
             permitted.push(named.origin);
         }
-        Ok(Self { permitted: Arc::new(permitted), tls: wire::tls(roots)? })
+        Ok(Self { permitted: Arc::new(permitted), tls: Arc::new(RwLock::new(wire::tls(roots)?)) })
+    }
+
+    /// Trusts these certificates beside the machine's from now on, in place of those that were given before: our own certificate
+    /// was replaced.
+    ///
+    /// # Errors
+    /// [`ClientFault::Tls`]; the old ones stay then.
+    pub fn trust(&self, roots: &[CertificateDer<'static>]) -> Result<(), ClientFault> {
+        let tls = wire::tls(roots)?;
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        Ok(())
     }
 
     /// Fetches an address; every status but 200 is a fault.
@@ -266,7 +277,8 @@ impl Client {
         let host = target.origin.host.to_string();
         let work = async {
             let addresses = self.addresses(&target).await?;
-            wire::send(&self.tls, &target, &addresses, outgoing, limits.bytes_max).await
+            let tls = self.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+            wire::send(&tls, &target, &addresses, outgoing, limits.bytes_max).await
         };
         tokio::time::timeout(limits.total, work).await.unwrap_or(Err(OutboundError::TimedOut(host)))
     }
