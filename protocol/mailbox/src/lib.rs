@@ -19,6 +19,7 @@ pub mod calendar;
 pub mod cell;
 pub mod chain;
 pub mod cover;
+pub mod delivery;
 pub mod enrol;
 pub mod invite;
 pub mod label;
