@@ -11,6 +11,7 @@
 //!
 //! Start reading at [`cell`] and [`chain`], then [`invite`] and [`client`].
 
+pub mod account;
 pub mod base45;
 pub mod body;
 pub mod budget;
@@ -23,6 +24,7 @@ pub mod delivery;
 pub mod enrol;
 pub mod invite;
 pub mod label;
+pub mod listener;
 
 pub mod frame;
 pub mod link;
