@@ -179,7 +179,9 @@ impl<'a> Fields<'a> {
     fn c40(&mut self, characters: usize, field: &'static str) -> Result<String, VdsError> {
         let at = self.at;
         let text = c40::decode(self.take(c40::bytes_of(characters), field)?).ok();
-        text.filter(|text| text.len() == characters).ok_or(VdsError::Header { field, at })
+        // A country of one letter may stand as that letter alone, filled by nothing.
+        let fits = |text: &String| text.len() == characters || (field == "country" && text.len() == 1);
+        text.filter(fits).ok_or(VdsError::Header { field, at })
     }
 
     fn date(&mut self, field: &'static str) -> Result<Date, VdsError> {

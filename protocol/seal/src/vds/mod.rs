@@ -11,6 +11,7 @@
 //!
 //! Start at [`icao`]; our own seals stand in [`own`].
 
+pub mod brainpool;
 pub mod c40;
 pub mod date;
 pub mod icao;
