@@ -27,6 +27,15 @@ impl Custody {
         self.set(ctx, |key| signs(key) && key.slot.as_deref() != Some(token::USE)).await
     }
 
+    /// `I/jwks` of the identity provider: the keys that sign its tokens and receipts, and no others.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub async fn provider_jwks(&self, ctx: &Ctx) -> Result<Value, StoreFault> {
+        let signs = |key: &Key| matches!(key.uses.container(), Container::Jws | Container::JwsRs256);
+        self.set(ctx, |key| key.owner == Owner::Idp && signs(key)).await
+    }
+
     /// `<public_url>/oauth/jwks`: the keys of access tokens. `ctx` acts for the system tenant.
     ///
     /// # Errors

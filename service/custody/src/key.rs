@@ -7,6 +7,7 @@
 
 use crypto::key::{KeyAlg, PublicKey};
 use jiff::Timestamp;
+use openid::oidc::id_token::ID_TOKEN_TYP;
 
 use crate::chain::{Chain, LeafNames};
 use crate::envelope::KeeperKind;
@@ -35,6 +36,8 @@ pub enum Owner {
     Audit,
     /// The identity provider.
     Idp,
+    /// The relay.
+    Relay,
 }
 
 /// A signing key.
@@ -130,8 +133,15 @@ pub struct Page {
 }
 
 impl Owner {
-    const ALL: [Owner; 6] =
-        [Owner::Api, Owner::Custody, Owner::Issuer, Owner::Verifier, Owner::Audit, Owner::Idp];
+    const ALL: [Owner; 7] = [
+        Owner::Api,
+        Owner::Custody,
+        Owner::Issuer,
+        Owner::Verifier,
+        Owner::Audit,
+        Owner::Idp,
+        Owner::Relay,
+    ];
 
     /// The word in rows and answers.
     pub const fn as_str(self) -> &'static str {
@@ -142,6 +152,7 @@ impl Owner {
             Self::Verifier => "verifier",
             Self::Audit => "audit",
             Self::Idp => "idp",
+            Self::Relay => "relay",
         }
     }
 
@@ -152,10 +163,12 @@ impl Owner {
 }
 
 impl Key {
-    /// What a room finds its key by.
+    /// What a room finds its key by: the use, for keys of logs and of ID Tokens with the algorithm.
     pub fn slot_of(one: &Use, alg: KeyAlg) -> String {
         match one.container() {
+            // A log, and a provider of ID Tokens, has a key of each algorithm for the same use.
             Container::Note => format!("{one} {alg}"),
+            Container::Jws if one.profile() == ID_TOKEN_TYP => format!("{one} {alg}"),
             _ => one.as_str().to_owned(),
         }
     }

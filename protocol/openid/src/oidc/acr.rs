@@ -44,9 +44,9 @@ impl Acr {
     #[must_use]
     pub const fn number(self) -> u64 {
         match self {
-            Acr::Code => 1,
-            Acr::Phr => 2,
-            Acr::Phrh => 3,
+            Acr::Code => 0,
+            Acr::Phr => 1,
+            Acr::Phrh => 2,
         }
     }
 }
