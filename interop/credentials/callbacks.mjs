@@ -19,13 +19,13 @@ export async function makeKey() {
 }
 
 /** The callback context over a set of keys, found by RFC 7638 thumbprint. */
-export function callbacks(keys) {
+export function callbacks(keys, { fetch = request } = {}) {
   const byThumbprint = new Map()
   const ready = Promise.all(
     keys.map(async (key) => byThumbprint.set(await jose.calculateJwkThumbprint(key.publicJwk), key)),
   )
   return {
-    fetch: request,
+    fetch,
     hash: (data, algorithm) => createHash(algorithm.replace('-', '')).update(data).digest(),
     generateRandom: (length) => randomBytes(length),
     clientAuthentication: clientAuthenticationAnonymous(),

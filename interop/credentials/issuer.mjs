@@ -24,16 +24,22 @@ const random = () => b64url(crypto.getRandomValues(new Uint8Array(32)))
 export class Issuer {
   #offers = new Map()
   #nonces = new Set()
-  #list = new StatusList(Array.from({ length: LIST_ENTRIES }, () => 0), 1)
+  #frame
+  #list
   #nextIndex = 7
 
-  /** An issuer below `root`, its doors open. Its authorization server has an identifier of its own. */
-  static async start(root) {
+  /**
+   * An issuer below `root`, its doors open. Its authorization server has an identifier of its own. `fetch` is what the libraries
+   * fetch with.
+   */
+  static async start(root, { frame = FRAME, listEntries = LIST_ENTRIES, fetch } = {}) {
     const issuer = new Issuer()
+    issuer.#frame = frame
+    issuer.#list = new StatusList(Array.from({ length: listEntries }, () => 0), 1)
     issuer.#open(await door.open())
     issuer.key = await makeLeaf(root, 'Interop Diploma Signer', issuer.identifier)
     issuer.tokenKey = await makeKey()
-    issuer.callbacks = callbacks([issuer.tokenKey])
+    issuer.callbacks = callbacks([issuer.tokenKey], { fetch })
     issuer.vci = new Openid4vciIssuer({ callbacks: issuer.callbacks })
     issuer.oauth = new Oauth2AuthorizationServer({ callbacks: issuer.callbacks })
     issuer.#describe()
@@ -207,7 +213,7 @@ export class Issuer {
       ...claims,
       ...change.claims,
     }
-    return instance.issue(payload, FRAME, { header: { x5c: this.key.x5c } })
+    return instance.issue(payload, this.#frame, { header: { x5c: this.key.x5c } })
   }
 
   async #statusList() {

@@ -18,9 +18,13 @@ const random = () => b64url(crypto.getRandomValues(new Uint8Array(32)))
 export class Verifier {
   #sessions = new Map()
 
-  /** A verifier whose request signer is below `root`; it accepts credentials below `issuerRoot`. Its doors are open. */
-  static async start(root, issuerRoot) {
+  /**
+   * A verifier whose request signer is below `root`; it accepts credentials below `issuerRoot`. Its doors are open.
+   * `statusListFetcher` gives the list of a URI; without one it is fetched each time.
+   */
+  static async start(root, issuerRoot, { statusListFetcher } = {}) {
     const verifier = new Verifier()
+    verifier.statusListFetcher = statusListFetcher
     verifier.http = await door.open()
     verifier.key = await makeLeaf(root, 'Interop Request Signer', verifier.http.origin)
     verifier.clientId = clientId(verifier.key)
@@ -89,15 +93,11 @@ export class Verifier {
     if (session.state !== 'fetched') throw new Error('this request is not waiting for an answer')
     const { response } = Object.fromEntries(new URLSearchParams(body))
     try {
-      if (await isDecline(session, response)) {
+      const parsed = await answered(session, response)
+      if (!parsed) {
         session.state = 'declined'
         return door.json({})
       }
-      const parsed = await session.library.parseOpenid4vpAuthorizationResponse({
-        authorizationResponse: { response },
-        authorizationRequestPayload: session.payload,
-        callbacks: callbacks(session.keys),
-      })
       const [presentation] = parsed.dcql.presentations.d
       const { payload, kb } = await this.#verified(presentation, session.payload)
       satisfies(parsed.dcql.query, payload)
@@ -123,6 +123,7 @@ export class Verifier {
       hashAlg: 'sha-256',
       verifier: isSigned,
       statusVerifier: isSigned,
+      ...(this.statusListFetcher ? { statusListFetcher: this.statusListFetcher } : {}),
       // jose checks the signature by the key in `cnf`, typ, audience and age; @sd-jwt the nonce and sd_hash.
       kbVerifier: async (data, signature, { cnf }) => {
         await jose.jwtVerify(`${data}.${signature}`, await jose.importJWK(cnf.jwk, 'ES256'), {
@@ -145,6 +146,20 @@ async function makeEncryptionKey() {
   const { publicKey, privateKey } = await jose.generateKeyPair('ECDH-ES', { crv: 'P-256', extractable: true })
   const publicJwk = { ...(await jose.exportJWK(publicKey)), use: 'enc', alg: 'ECDH-ES' }
   return { publicJwk: { ...publicJwk, kid: await jose.calculateJwkThumbprint(publicJwk) }, privateKey, decrypts: true }
+}
+
+/** What was answered; none when the holder declined, which the library reads as no answer at all. */
+async function answered(session, response) {
+  try {
+    return await session.library.parseOpenid4vpAuthorizationResponse({
+      authorizationResponse: { response },
+      authorizationRequestPayload: session.payload,
+      callbacks: callbacks(session.keys),
+    })
+  } catch (error) {
+    if (await isDecline(session, response)) return undefined
+    throw error
+  }
 }
 
 async function isDecline(session, response) {
