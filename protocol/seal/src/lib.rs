@@ -20,6 +20,7 @@ pub mod anchor;
 pub mod assurance;
 pub mod code;
 pub mod consent;
+pub mod door;
 pub mod handle;
 pub mod person;
 pub mod scope;
