@@ -165,7 +165,7 @@ impl Unverified<Answer> {
     pub fn open(self, session: &Session<'_>, now: Timestamp) -> Result<Opened, Failure> {
         let answer = self.into_inner();
         let response = read(&answer.r, session.context, session.sid, session.t0, session.binding, now)?;
-        let tag = session.keys.response_mac(&answer.r);
+        let tag = session.keys.response_tag(&answer.r);
         if !hash::equal(&tag, &answer.tag) {
             return Err(Failure::Tag);
         }
@@ -452,7 +452,7 @@ pub fn answer(answering: &Answering<'_>, device_key: &PrivateKey) -> Result<Answ
         issued_at_s: answering.now.as_second(),
     };
     let r = response.jcs()?;
-    let tag = answering.keys.response_mac(&r);
+    let tag = answering.keys.response_tag(&r);
     let sig = device_key.sign(SignAlg::Es256, &message(&answering.t0, &r, &tag))?;
     let sig = sig.try_into().map_err(|_| SignError::Provider)?;
     Ok(Answer { r, tag, sig, doc: sealed })

@@ -84,7 +84,8 @@ impl KeySchedule {
         OneTimeCode::of(self.expand("seal/1 usr-otp"))
     }
 
-    pub(super) fn response_mac(&self, response: &[u8]) -> [u8; 32] {
+    /// The tag of an answer: `HMAC-SHA256(K_mac, JCS(R))`.
+    pub fn response_tag(&self, response: &[u8]) -> [u8; 32] {
         hash::hmac_sha256(self.expand::<32>("seal/1 resp-mac").expose(), &[response])
     }
 
@@ -94,11 +95,6 @@ impl KeySchedule {
 
     fn expand<const N: usize>(&self, label: &str) -> Secret<[u8; N]> {
         kdf::expand_sha256(&self.prk, &[&frame(label, &[&self.commitment])])
-    }
-
-    #[cfg(test)]
-    pub(crate) fn prk(&self) -> &Secret<[u8; 32]> {
-        &self.prk
     }
 }
 

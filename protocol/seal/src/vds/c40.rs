@@ -102,7 +102,7 @@ mod tests {
         // ICAO Doc 9303-13, 2.6.1 and its examples: country, and one or two characters left over.
         for (text, bytes) in [
             ("UTO", &[0xd9, 0xc5][..]),
-            ("XK  CD", &[0xeb, 0x04, 0x66, 0xa9]),
+            ("XK CD", &[0xeb, 0x04, 0x66, 0xa9]),
             ("UTTS02", &[0xd9, 0xca, 0xc8, 0xa7]),
             ("5B", &[0x3a, 0x99]),
             ("A", &[0xfe, 0x42]),
