@@ -29,4 +29,5 @@ pub mod listener;
 pub mod frame;
 pub mod link;
 pub mod network;
+pub mod simulation;
 pub mod statement;
