@@ -4,7 +4,8 @@
 
 use crate::problem::{PointerError, Problem, pages};
 use crypto::json::{self, JsonError, JsonRule, Limits};
-use serde::de::DeserializeOwned;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
@@ -29,13 +30,81 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], bytes_max: usize) -> Result<T, Pr
 /// `api/invalid` with the pointer and the rule.
 pub fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     let kept = value.clone();
-    serde_path_to_error::deserialize(value).map_err(|fault| {
+    serde_path_to_error::deserialize(Strict(value)).map_err(|fault| {
         let at = pointer(fault.path());
         let found = fault_of(&at, &fault.inner().to_string(), &kept);
         Problem::of(&pages::INVALID)
             .detail(format!("{}: {}", place(&found.pointer), found.detail))
             .at(found.pointer, found.detail)
     })
+}
+
+/// A value whose objects are objects: serde would read a list as a structure too, member by member in the order of our source.
+struct Strict(Value);
+
+impl<'de> Deserializer<'de> for Strict {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Strict))),
+            Value::Object(members) => visitor
+                .visit_map(MapDeserializer::new(members.into_iter().map(|(name, it)| (name, Strict(it))))),
+            scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+                scalar.deserialize_any(visitor)
+            }
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _members: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Object(_) => self.deserialize_any(visitor),
+            _ => Err(serde::de::Error::custom("expected an object")),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        // The library's own marks, as that of a text to be kept as it was written, are the library's to read.
+        if name.starts_with("$serde_json") {
+            return self.0.deserialize_newtype_struct(name, visitor);
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Strict {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
 }
 
 /// What the fault of a form or query means, without its values. `at` is the place, `message` serde's.
@@ -214,6 +283,21 @@ mod tests {
         for (body, code, pointer, rule) in cases {
             assert_eq!(refusal(body), (code, pointer.to_owned(), rule.to_owned()), "{body}");
         }
+    }
+
+    #[test]
+    fn a_list_is_no_object_however_well_its_items_would_fit() {
+        for (body, pointer) in [
+            ("[]", ""),
+            (r#"["x",1,null,null]"#, ""),
+            (r#"{"label":"x","inner":[[1,2]]}"#, "/inner"),
+            (r#"{"label":"x","inner":"y"}"#, "/inner"),
+        ] {
+            let found = refusal(body);
+            assert_eq!(found, ("api/invalid", pointer.to_owned(), "must be an object".to_owned()), "{body}");
+        }
+        let form = r#"{"label":"x","count":7,"inner":{"items":[1]},"kind":"small"}"#;
+        assert!(read::<Form>(form.as_bytes(), 1_000).is_ok());
     }
 
     #[test]
