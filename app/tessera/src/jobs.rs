@@ -119,7 +119,8 @@ where
     }
 }
 
-async fn every<F, A>(period: Duration, mut shutdown: watch::Receiver<bool>, tick: F)
+/// Does `tick` once a `period` until `shutdown` says true.
+pub async fn every<F, A>(period: Duration, mut shutdown: watch::Receiver<bool>, tick: F)
 where
     F: Fn() -> A,
     A: Future<Output = ()>,

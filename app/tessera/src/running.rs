@@ -1,10 +1,12 @@
 //! A running server: listeners, jobs, and an orderly end.
 
+use crate::certificate::{self, Files};
 use crate::failure::Failure;
 use crate::house::House;
 use crate::jobs;
 use edge::server::{self, Bounds};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use tlog::event::Event;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -56,6 +58,23 @@ impl Running {
             tokio::spawn(server::serve(listeners.doors, router, listeners.tls, Bounds::default(), ended));
         let started = house.edge.clock().steady();
         Ok(Self { started, house, address, metrics, shutdown, server, jobs })
+    }
+
+    /// Looks at the files of the certificate from now on, and takes what is renewed.
+    pub fn watch(&mut self, files: Files) {
+        let client = self.house.edge.outbound().clone();
+        let files = Arc::new(Mutex::new(files));
+        self.jobs.spawn(jobs::every(certificate::LOOK_EVERY, self.shutdown.subscribe(), move || {
+            let (files, client) = (files.clone(), client.clone());
+            async move {
+                let look = move || files.lock().unwrap_or_else(PoisonError::into_inner).look(&client);
+                match tokio::task::spawn_blocking(look).await {
+                    Ok(Ok(true)) => tracing::info!("the certificate was renewed"),
+                    Ok(Err(fault)) => tracing::warn!(%fault, "the old certificate stays"),
+                    Ok(Ok(false)) | Err(_) => {}
+                }
+            }
+        }));
     }
 
     /// Stops accepting, lets what runs end, writes the last checkpoint.

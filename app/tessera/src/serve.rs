@@ -1,12 +1,12 @@
 //! `tessera serve`: `--dev` for one computer, `--config FILE` in production.
 
+use crate::certificate::Files;
 use crate::config::Config;
 use crate::context::{self, Context, Login};
 use crate::failure::Failure;
 use crate::house::{House, Plan, fault_of};
 use crate::root;
 use crate::running::{Listeners, Running, told_to_stop};
-use edge::server::tls::ServerCertificate;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
@@ -54,8 +54,10 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 async fn development(args: &Args) -> Result<(), Failure> {
     let told_to_stop = told_to_stop();
     let listener = listen_on_loopback(args.port, false).await?;
-    let running = start_development(listener, &args.data, args.port == 0).await?;
-    let tenant = running.house.tenant("default", "Development").await?;
+    let house = open_development(&listener, &args.data).await?;
+    // Before the doors open: whoever is told that the house is ready finds the tenant.
+    let tenant = house.tenant("default", "Development").await?;
+    let running = start_development(house, listener, args.port == 0).await?;
     let client = dev_client(&running.house, &tenant.id, &args.data).await?;
     let url = running.house.edge.config().base().to_owned();
     let login = Login::ServiceAccount { client_id: client.0, client_secret: client.1 };
@@ -76,12 +78,8 @@ async fn development(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens a development house on `listener`; data in `data`.
-pub async fn start_development(
-    listener: TcpListener,
-    data: &Path,
-    any_port: bool,
-) -> Result<Running, Failure> {
+/// Opens a development house for the port of `listener`; data in `data`.
+pub async fn open_development(listener: &TcpListener, data: &Path) -> Result<House, Failure> {
     if data.join(PRODUCTION_MARK).exists() {
         return Err(Failure::usage(
             format!("{} was used by production", data.display()),
@@ -110,7 +108,15 @@ pub async fn start_development(
         config: Config::default(),
         outbound_roots: vec![],
     };
-    let house = House::open(plan).await?;
+    House::open(plan).await
+}
+
+/// Opens its doors on `listener`.
+pub async fn start_development(
+    house: House,
+    listener: TcpListener,
+    any_port: bool,
+) -> Result<Running, Failure> {
     // The metrics listener takes any free port where the doors do, so that two never meet.
     let metrics_port = if any_port { 0 } else { 9464 };
     let metrics = TcpListener::bind((Ipv4Addr::LOCALHOST, metrics_port)).await.ok();
@@ -152,8 +158,8 @@ async fn production(path: &Path) -> Result<(), Failure> {
                 "give https://HOST or https://HOST:PORT",
             )
         })?;
-    let certificate = certificate(&config, beside)?;
-    let tls = certificate.acceptor().map_err(|fault| {
+    let files = Files::open(beside.join(&config.tls.cert_file), beside.join(&config.tls.key_file))?;
+    let tls = files.certificate().acceptor().map_err(|fault| {
         Failure::start("TLS cannot be served", fault, "check tls.cert_file and tls.key_file")
     })?;
     let data = beside.join(&config.store.dir);
@@ -163,38 +169,18 @@ async fn production(path: &Path) -> Result<(), Failure> {
         bind => Some(listen_metrics(bind).await?),
     };
     let root = root::read(&config.custody.root, beside)?;
-    let outbound_roots = certificate.chain();
+    let outbound_roots = files.certificate().chain();
     let plan = Plan { public_url, data: data.clone(), root, dev: false, config, outbound_roots };
     let house = House::open(plan).await?;
     let _ = fs::write(data.join(PRODUCTION_MARK), b"");
-    let running = Running::start(house, Listeners { doors, metrics, tls: Some(tls) })?;
-    running.house.tenant("default", "Default").await?;
+    house.tenant("default", "Default").await?;
+    let mut running = Running::start(house, Listeners { doors, metrics, tls: Some(tls) })?;
+    running.watch(files);
     tracing::info!(address = %running.address, url = running.house.edge.config().base(), "serving");
     first_link(&running.house, &data).await?;
     told_to_stop.await;
     running.stop().await;
     Ok(())
-}
-
-fn certificate(config: &Config, beside: &Path) -> Result<ServerCertificate, Failure> {
-    let read = |path: &Path, key: &str| {
-        fs::read(beside.join(path)).map_err(|fault| {
-            Failure::start(
-                format!("{} ({key}) cannot be read", path.display()),
-                fault,
-                "tessera init makes one for trying",
-            )
-        })
-    };
-    let chain = read(&config.tls.cert_file, "tls.cert_file")?;
-    let key = crypto::secret::Secret::new(read(&config.tls.key_file, "tls.key_file")?);
-    ServerCertificate::from_pem(&chain, key.expose()).map_err(|fault| {
-        Failure::start(
-            "the certificate cannot be used",
-            fault,
-            "tls.cert_file and tls.key_file belong together",
-        )
-    })
 }
 
 async fn listen(bind: &str, key: &str) -> Result<TcpListener, Failure> {

@@ -74,7 +74,8 @@ async fn play(args: &Args) -> Result<ExitCode, Failure> {
     };
     let port = args.port.unwrap_or(serve::DEV_PORT);
     let listener = serve::listen_on_loopback(port, args.port.is_none()).await?;
-    let running = serve::start_development(listener, data.path(), args.port == Some(0)).await?;
+    let house = serve::open_development(&listener, data.path()).await?;
+    let running = serve::start_development(house, listener, args.port == Some(0)).await?;
     let mut out: Box<dyn Write + Send> =
         if args.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let _ = writeln!(out, "{}", screen::opening(args.keep.is_some()));
@@ -145,7 +146,8 @@ pub fn openapi(runtime: &tokio::runtime::Runtime) -> Result<String, Failure> {
         let data = tempfile::tempdir()
             .map_err(|fault| Failure::start("no scratch folder can be made", fault, "set TMPDIR"))?;
         let listener = serve::listen_on_loopback(0, false).await?;
-        let running = serve::start_development(listener, data.path(), true).await?;
+        let house = serve::open_development(&listener, data.path()).await?;
+        let running = serve::start_development(house, listener, true).await?;
         let base = running.house.edge.config().base().to_owned();
         let asked = base.clone();
         let document = tokio::task::spawn_blocking(move || {

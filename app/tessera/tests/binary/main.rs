@@ -6,6 +6,7 @@
     reason = "a test that meets what it does not expect must stop"
 )]
 
+mod bad_input;
 mod cli;
 mod faults;
 mod openapi;
