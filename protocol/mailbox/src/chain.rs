@@ -106,6 +106,16 @@ impl Line {
         chain.skip_to(round, first).then(|| chain.make(first))
     }
 
+    /// Passes over every round before this one, without making it.
+    pub fn skip(&mut self, class: Class, direction: Direction, round: u64, calendar: &Calendar) {
+        if self.advance(calendar.epoch_of(class, round), calendar) {
+            let first = calendar.first_round(class, self.epoch);
+            if let Some(chain) = self.chain_mut(class, direction) {
+                chain.skip_to(round, first);
+            }
+        }
+    }
+
     /// The first round of a chain that is neither made nor skipped.
     pub fn next_round(&self, class: Class, direction: Direction) -> Option<u64> {
         self.chain(class, direction).map(|chain| chain.round)

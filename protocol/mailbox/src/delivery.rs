@@ -137,9 +137,28 @@ impl Outbox {
         if self.cells.len() + payloads.len() > OUTBOX_CELLS_MAX {
             return Err(QueueRefusal::Full);
         }
+        Ok(self.queue_parts(kind, payloads.into_iter(), expires_at_ms))
+    }
+
+    /// An outbox whose first message has the number after this one: for hellos, whose senders do not know of each other.
+    pub fn starting_after(message: u32) -> Self {
+        Self { last_message: message.min(u32::MAX - 1), ..Self::default() }
+    }
+
+    /// Queues a message whose parts somebody else has cut.
+    ///
+    /// # Panics
+    /// With over 64 parts, or a part over 454 bytes.
+    pub fn queue_parts<'a>(
+        &mut self,
+        kind: Kind,
+        parts: impl ExactSizeIterator<Item = &'a [u8]>,
+        expires_at_ms: u64,
+    ) -> u32 {
         self.last_message += 1;
-        let fragments = u16::try_from(payloads.len()).expect("cut gives at most 64");
-        for (fragment, payload) in (0..).zip(payloads) {
+        let fragments = u16::try_from(parts.len()).expect("callers cut into at most 64");
+        for (fragment, payload) in (0..).zip(parts) {
+            assert!(payload.len() <= PAYLOAD_BYTES_MAX, "callers cut into payloads");
             self.last_seq += 1;
             self.cells.push_back(Waiting {
                 seq: self.last_seq,
@@ -152,7 +171,7 @@ impl Outbox {
                 sent: None,
             });
         }
-        Ok(self.last_message)
+        self.last_message
     }
 
     /// Whether anything waits to be sent now.
