@@ -45,7 +45,9 @@ pub struct Metadata {
     pub agreement: (String, PublicKey),
     /// Changes of the two sets, each a JWS by a reply key of the set before.
     pub key_chain: Vec<String>,
-    /// Certificates (DER) under which ServiceSeals are signed.
+    /// Certificates (DER) of those who sign its seals.
+    pub signers: Vec<Vec<u8>>,
+    /// Certificates (DER) of the roots that those lead to.
     pub anchors: Vec<Vec<u8>>,
 }
 
@@ -57,7 +59,7 @@ impl Metadata {
             "issuer": self.issuer, "versions": [VERSION], "reply_jwks": {"keys": keys},
             "agreement": {"kid": self.agreement.0, "jwk": jwk(&self.agreement.0, &self.agreement.1)},
             "key_chain": self.key_chain,
-            "anchors": self.anchors.iter().map(|der| base64::url_encode(der)).collect::<Vec<_>>(),
+            "signers": certificates(&self.signers), "anchors": certificates(&self.anchors),
         })
     }
 
@@ -78,15 +80,13 @@ impl Metadata {
         let agreement = named_key(agreement.get("jwk").unwrap_or(&Value::Null), "agreement")?;
         let chain = members.value("key_chain")?;
         let key_chain = texts(Some(&chain), "key_chain")?;
-        let anchors = members.value("anchors")?;
-        let anchors = texts(Some(&anchors), "anchors")?;
-        let anchors = anchors.iter().map(|text| base64::url_decode(text)).collect::<Result<_, _>>();
         Ok(Metadata {
             issuer: members.text("issuer", TEXT_BYTES_MAX)?,
             reply_keys,
             agreement,
             key_chain,
-            anchors: anchors.map_err(|_| WireError::Member("anchors"))?,
+            signers: der(&members.value("signers")?, "signers")?,
+            anchors: der(&members.value("anchors")?, "anchors")?,
         })
     }
 }
@@ -320,6 +320,15 @@ fn texts(value: Option<&Value>, name: &'static str) -> Result<Vec<String>, WireE
     list(value, name)?.iter().map(text).collect()
 }
 
+fn certificates(all: &[Vec<u8>]) -> Vec<String> {
+    all.iter().map(|der| base64::url_encode(der)).collect()
+}
+
+fn der(value: &Value, name: &'static str) -> Result<Vec<Vec<u8>>, WireError> {
+    let decode = |text: &String| base64::url_decode(text).map_err(|_| WireError::Member(name));
+    texts(Some(value), name)?.iter().map(decode).collect()
+}
+
 fn time(value: Value, name: &'static str) -> Result<Timestamp, WireError> {
     value.as_str().and_then(|text| text.parse().ok()).ok_or(WireError::Member(name))
 }
@@ -354,6 +363,7 @@ mod tests {
             reply_keys: vec![("r1".to_owned(), key())],
             agreement: ("s1".to_owned(), key()),
             key_chain: vec!["a.b.c".to_owned()],
+            signers: vec![vec![0x30, 1]],
             anchors: vec![vec![0x30, 0]],
         };
         assert_eq!(Metadata::parse(metadata.to_value().to_string().as_bytes()), Ok(metadata));
