@@ -247,7 +247,7 @@ impl Read<'_> {
         let read = move |conn: &rusqlite::Connection| {
             connect::query(conn, &who, &stmt, limit.min(ROWS_MAX)).map_err(connect::Trouble::into_fault)
         };
-        self.store.inner.readers.run(read).await
+        self.store.inner.readers.run_short(read).await
     }
 }
 

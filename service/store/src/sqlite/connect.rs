@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
@@ -24,17 +25,35 @@ const WRITER_CACHE_KIB: i64 = 16_384;
 /// Bytes of the write-ahead log that stay when it begins anew: what [`super::wal::WAL_PAGES_MAX`] pages are.
 const WAL_BYTES_KEPT: i64 = 64 << 20;
 
-/// A reader's page cache, in KiB; eight of them.
+/// A reader's page cache, in KiB; twelve of them.
 const READER_CACHE_KIB: i64 = 2_048;
 
-/// Opens for a look: nothing is written, not even at close.
+/// Opens for a look: nothing is written, not even at close. One thing comes first: a process that was killed while it gave a new
+/// file its journal mode left half a change behind, which only a connection that may write takes back. The folder is ours alone, so
+/// nobody is in the middle of it.
 pub(crate) fn look(path: &Path) -> rusqlite::Result<Connection> {
+    match read_only(path) {
+        Err(fault) if fault.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) => {
+            touch(&open(path)?)?;
+            read_only(path)
+        }
+        opened => opened,
+    }
+}
+
+fn read_only(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     conn.busy_timeout(LOCK_WAIT)?;
+    touch(&conn)?;
     Ok(conn)
+}
+
+/// Reads the head of the file: only then does SQLite look whether a journal is to be taken back.
+fn touch(conn: &Connection) -> rusqlite::Result<()> {
+    conn.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0)).map(drop)
 }
 
 /// The one connection that writes.
@@ -81,6 +100,9 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(LOCK_WAIT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // A plan that may depend on a parameter is made anew whenever the parameter changes: beside a partial index that is at each
+    // use of a statement. Ours never want another plan.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "recursive_triggers", true)?;

@@ -28,6 +28,27 @@ async fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(house.events().await.len(), 2);
 }
 
+/// What a process leaves that is killed while it gives a new database its journal mode: a first page, and the head of a journal
+/// (SQLite file format, 3) which says that the file was empty before.
+#[test]
+fn a_first_start_that_was_killed_over_its_journal_mode_is_taken_up_by_the_next() {
+    let place = Place::new();
+    drop(place.open());
+    let folder = place.path().parent().unwrap().to_owned();
+    for file in std::fs::read_dir(&folder).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let mut page = vec![0; 4_096];
+    page[..28].copy_from_slice(b"SQLite format 3\0\x10\0\x02\x02\0\x40\x20\x20\0\0\0\x01");
+    std::fs::write(place.path(), page).unwrap();
+    let mut journal = vec![0; 512];
+    journal[..8].copy_from_slice(&[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]);
+    journal[20..28].copy_from_slice(&[0, 0, 2, 0, 0, 0, 0x10, 0]);
+    std::fs::write(place.path().with_extension("db-journal"), &journal).unwrap();
+    drop(place.open());
+    assert!(!place.path().with_extension("db-journal").exists());
+}
+
 #[tokio::test]
 async fn a_second_store_on_the_folder_is_refused() {
     let place = Place::new();
