@@ -4,9 +4,9 @@ use std::process::Command;
 
 use crypto::key::{Ecdh, SignAlg};
 use crypto::{base64, hash, hex, kdf};
+use serde_json::{Value, json};
 use tessera_seal::code::response::message;
 use tessera_seal::code::{Context, KeySchedule, Parties, Response, Sid};
-use serde_json::{Value, json};
 
 fn vector() -> Value {
     serde_json::from_str(include_str!("vectors/a.json")).unwrap()
@@ -49,7 +49,10 @@ fn both_sides_derive_the_values_of_vector_a() {
     assert_eq!(context.jcs().unwrap().len(), 405);
 
     let t0 = context.t0(parties.e, &sid(&vector)).unwrap();
-    assert_eq!(hex::encode(t0.as_bytes()), "84a8eb26c8fde6054c4870f17e0548aa8ee4e9440b12ab74173548248a8c94cf");
+    assert_eq!(
+        hex::encode(t0.as_bytes()),
+        "84a8eb26c8fde6054c4870f17e0548aa8ee4e9440b12ab74173548248a8c94cf"
+    );
     let tail = KeySchedule::tail(&e, parties.d).unwrap();
     let prk = kdf::extract_sha256(t0.as_bytes(), &[s.agree(parties.d).unwrap().expose(), tail.expose()]);
     assert_eq!(hex::encode(prk.expose()), "a421f0e5b319c6e1694f89a061b7ce88aa742bb57d5c82d7e989a3ff1dd5a609");
