@@ -197,7 +197,8 @@ impl Key {
 
     /// Whether rotation by door or job is for this key: logs and roots of tenants keep theirs.
     pub fn rotates(&self) -> bool {
-        self.uses.container() != Container::Note && self.slot.as_deref() != Some(crate::chain::ROOT_USE)
+        !matches!(self.uses.container(), Container::Note | Container::Relay)
+            && self.slot.as_deref() != Some(crate::chain::ROOT_USE)
     }
 
     /// What the rotation decides by.

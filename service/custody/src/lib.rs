@@ -46,19 +46,19 @@ use ::store::Store;
 use edge::token::OwnKeys;
 use tenancy::Tenancy;
 
-pub use agree::{AGREE_USE, AgreementKey, SEAL_USE, SignedSeal};
+pub use agree::{AGREE_USE, AgreementKey, Derived, SEAL_USE, SignedSeal};
 pub use anchor::{Anchor, Context, Contexts};
 pub use chain::{LeafNames, SIGNER_LEFT_S_MIN};
 pub use config::{Config, ConfigError, StepUp};
 pub use jobs::TICK_S;
 pub use key::{Key, Owner, Version};
 pub use make::{KeyError, RoomKey};
-pub use provision::{LIST_USE, LogKeys, REQUEST_USE, SD_JWT_USE};
+pub use provision::{LIST_USE, LogKeys, RELAY_USE, REQUEST_USE, SD_JWT_USE};
 pub use rotation::Policy;
 pub use sign::{KeyRef, SignError, Signed, SignedCose, SignerInfo};
 pub use store::{MIGRATIONS, STATEMENTS};
 
-use keeper::{Keeper, Software};
+use keeper::{KEK_WRAPS_MAX, Keeper, Software};
 use quota::{Counts, Quota};
 
 /// What the program knows and the room needs.
@@ -70,6 +70,8 @@ pub struct Settings {
     pub host: String,
     /// Whether this is development: only then may keys be destroyed by hand.
     pub is_dev: bool,
+    /// Private parts that one KEK wraps before the next takes over; tests need not make a million.
+    pub kek_wraps_max: u64,
     /// `[custody]`, checked.
     pub config: Config,
 }
@@ -84,7 +86,8 @@ impl Settings {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
             _ => authority,
         };
-        Settings { host: host.to_owned(), public_url, is_dev, config }
+        let host = host.to_owned();
+        Settings { host, public_url, is_dev, kek_wraps_max: KEK_WRAPS_MAX, config }
     }
 }
 
@@ -113,7 +116,8 @@ impl Custody {
             quota: Quota::new(config.sign_per_s),
             token_url: format!("{}/oauth/token", settings.public_url),
             store,
-            tenancy,
+            // The room stands on tenancy's list of those that prepare new tenants.
+            tenancy: tenancy.lent(),
             own_keys,
             settings,
         }))
@@ -160,6 +164,10 @@ impl Custody {
 
     pub(crate) fn host(&self) -> &str {
         &self.0.settings.host
+    }
+
+    pub(crate) fn kek_wraps_max(&self) -> u64 {
+        self.0.settings.kek_wraps_max
     }
 
     pub(crate) fn is_dev(&self) -> bool {

@@ -29,6 +29,9 @@ pub const LIST_USE: &str = "jws:statuslist+jwt";
 /// The use of the signer of presentation requests.
 pub const REQUEST_USE: &str = "jws:oauth-authz-req+jwt";
 
+/// The use of a relay's identity key.
+pub const RELAY_USE: &str = "relay:statement";
+
 /// The public parts of a log's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogKeys {
@@ -117,6 +120,24 @@ impl Custody {
             }
         };
         Ok(LogKeys { ed25519: make(KeyAlg::Ed25519).await?, mldsa44: make(KeyAlg::MlDsa44).await? })
+    }
+
+    /// Makes the identity key of the tenant's relay, unless it stands, and answers its public part. It is named in manifests, so the
+    /// job does not rotate it.
+    ///
+    /// # Errors
+    /// As [`Custody::make_key`].
+    pub async fn provision_relay(&self, ctx: &Ctx) -> Result<PublicKey, KeyError> {
+        let never = Policy { rotate_every_s: 0, ..Policy::default() };
+        let key = RoomKey {
+            owner: Owner::Relay,
+            alg: KeyAlg::Ed25519,
+            uses: &[RELAY_USE],
+            label: "relay identity",
+            names: None,
+            policy: never,
+        };
+        self.make_key(ctx, &key).await.and_then(public_of)
     }
 
     /// The certificate of the tenant's root.

@@ -214,6 +214,19 @@ impl Custody {
         self.sign_bytes(ctx, &signer, alg.default_sign_alg(), message).await
     }
 
+    /// Signs the message of a relay statement with the tenant's `relay:statement` key. The message begins with the label of its
+    /// kind, so no statement passes for another.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub async fn sign_statement(&self, ctx: &Ctx, message: &[u8]) -> Result<([u8; 64], KeyUse), SignError> {
+        let signer = self.ready_in_slot(ctx, crate::provision::RELAY_USE).await?;
+        let signature = self.sign_bytes(ctx, &signer, SignAlg::EdDsa, message).await?;
+        let signature = signature.try_into().map_err(|_| SignError::Alg { key_id: signer.key.id.clone() })?;
+        let key = self.used(ctx, &signer, 1);
+        Ok((signature, key))
+    }
+
     /// Signs a `TBSCertificate` with the tenant's root (ES256; the answer is `r ‖ s`).
     ///
     /// # Errors
@@ -404,6 +417,7 @@ pub(crate) const fn event_container(container: Container, csr: bool) -> events::
         Container::Note => events::Container::Note,
         Container::Ecdh => events::Container::Ecdh,
         Container::Vds => events::Container::Vds,
+        Container::Relay => events::Container::Relay,
     }
 }
 

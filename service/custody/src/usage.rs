@@ -64,6 +64,8 @@ pub enum Container {
     Ecdh,
     /// A document seal.
     Vds,
+    /// A statement of a relay: manifest, epoch, round.
+    Relay,
 }
 
 /// One use, `container:profile`.
@@ -142,6 +144,7 @@ impl Container {
             Self::Note => "note",
             Self::Ecdh => "ecdh",
             Self::Vds => "vds",
+            Self::Relay => "relay",
         }
     }
 
@@ -155,6 +158,7 @@ impl Container {
             Self::Note => 5,
             Self::Ecdh => 6,
             Self::Vds => 7,
+            Self::Relay => 8,
         }
     }
 
@@ -167,6 +171,7 @@ impl Container {
             Self::Note => matches!(alg, SignAlg::EdDsa | SignAlg::MlDsa44),
             Self::Ecdh => false,
             Self::Vds => matches!(alg, SignAlg::Es256),
+            Self::Relay => matches!(alg, SignAlg::EdDsa),
         }
     }
 
@@ -188,6 +193,7 @@ impl Use {
             "jws" | "jws-rs256" | "cose" => profile == "*" || is_media_type(profile),
             "x509" => matches!(profile, "ca" | "csr"),
             "note" => is_origin(profile),
+            "relay" => profile == "statement",
             "ecdh" => matches!(profile, "jwe" | "seal"),
             "vds" => profile == "seal",
             _ => false,
@@ -209,6 +215,7 @@ impl Use {
             "x509" => Container::X509,
             "note" => Container::Note,
             "vds" => Container::Vds,
+            "relay" => Container::Relay,
             _ => Container::Ecdh,
         }
     }
@@ -238,6 +245,7 @@ impl Use {
             (Container::JwsRs256, _) => alg.is_rsa(),
             (Container::Note, _) => matches!(alg, KeyAlg::Ed25519 | KeyAlg::MlDsa44),
             (Container::Ecdh | Container::Vds, _) => alg == KeyAlg::P256,
+            (Container::Relay, _) => alg == KeyAlg::Ed25519,
         }
     }
 
@@ -247,7 +255,7 @@ impl Use {
             Container::Jws | Container::JwsRs256 => !is_room_typ(self.profile()),
             Container::Cose => !is_room_content(self.profile()),
             Container::X509 => true,
-            Container::Note | Container::Ecdh | Container::Vds => false,
+            Container::Note | Container::Ecdh | Container::Vds | Container::Relay => false,
         }
     }
 }
@@ -360,9 +368,12 @@ pub fn is_room_content(content_type: &str) -> bool {
 fn same_profile(container: Container, one: &str, other: &str) -> bool {
     match container {
         Container::Jws | Container::JwsRs256 => same_typ(one, other),
-        Container::Cose | Container::X509 | Container::Note | Container::Ecdh | Container::Vds => {
-            one == other
-        }
+        Container::Cose
+        | Container::X509
+        | Container::Note
+        | Container::Ecdh
+        | Container::Vds
+        | Container::Relay => one == other,
     }
 }
 
@@ -466,6 +477,7 @@ mod tests {
             "ecdh:jwe",
             "ecdh:seal",
             "vds:seal",
+            "relay:statement",
             "jws:seal-reply+jwt",
         ] {
             assert_eq!(api(&[text], KeyAlg::P256), Err(UsesError::ForRooms { index: 0 }), "{text}");

@@ -14,6 +14,7 @@ use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt, Limited as BoundedBody};
 use openid::oauth::Form as OauthForm;
 use serde::de::DeserializeOwned;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Ctx;
@@ -39,11 +40,22 @@ pub struct Call {
     /// The mark of `Idempotency-Key`: [`Mark::close`] goes into the act's own unit.
     pub mark: Option<Mark>,
     edge: Edge,
+    address: Address,
+}
+
+/// Where the request came from; `Debug` shows nothing of it, since calls may stand in logs.
+#[derive(Clone)]
+struct Address(IpAddr);
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Address(…)")
+    }
 }
 
 impl Call {
-    pub(crate) fn new(ctx: Ctx, edge: Edge) -> Self {
-        Self { ctx, principal: None, tenant: None, bearer: None, mark: None, edge }
+    pub(crate) fn new(ctx: Ctx, edge: Edge, address: IpAddr) -> Self {
+        Self { ctx, principal: None, tenant: None, bearer: None, mark: None, edge, address: Address(address) }
     }
 
     /// The roles of whoever calls; none for a stranger.
@@ -65,6 +77,13 @@ impl Call {
     /// 429 with the wait.
     pub fn limit(&self, class: Class, key: &str) -> Result<(), Problem> {
         self.edge.limits().actor(class, self.ctx.tenant.as_str(), key).map_err(limited)
+    }
+
+    /// The network of the caller (an IPv4 address, an IPv6 /64), for a room that counts sockets. It goes under a keyed hash and
+    /// nowhere else.
+    #[must_use]
+    pub fn network(&self) -> Vec<u8> {
+        crate::limit::network(self.address.0)
     }
 
     /// What every door shares.

@@ -78,7 +78,7 @@ impl Gate {
         let limits = self.edge.limits();
         limits.address(self.spec.class, arrived.address, "").map_err(limited)?;
         let (mut parts, body) = request.into_parts();
-        let mut call = Call::new(arrived.ctx.clone(), self.edge.clone());
+        let mut call = Call::new(arrived.ctx.clone(), self.edge.clone(), arrived.address);
         match self.spec.who {
             Who::Public => {}
             Who::Tenant => {

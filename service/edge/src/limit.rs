@@ -259,7 +259,7 @@ impl Limits {
 }
 
 /// The network that counts as one comer: the address itself, or the /64 of IPv6, which one household has whole.
-fn network(address: IpAddr) -> Vec<u8> {
+pub(crate) fn network(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

@@ -187,6 +187,10 @@ pub enum Permission {
     LedgerRead,
     /// Make, list and revoke tokens that read a log.
     LedgerTokensAdmin,
+    /// Read the members of a relay and what its network promises.
+    RelayMembersRead,
+    /// Add, invite, suspend, resume and remove members of a relay.
+    RelayMembersAdmin,
     /// Read the masked configuration and the detail of readiness.
     ConfigRead,
     /// Whatever every authenticated party may do: ask who it is, end its own session.
@@ -195,7 +199,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission once, in the order of the table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::TenantsAdmin,
         Self::OperatorsRead,
         Self::OperatorsAdmin,
@@ -216,6 +220,8 @@ impl Permission {
         Self::TrustAnchorsAdmin,
         Self::LedgerRead,
         Self::LedgerTokensAdmin,
+        Self::RelayMembersRead,
+        Self::RelayMembersAdmin,
         Self::ConfigRead,
         Self::Own,
     ];
@@ -230,11 +236,13 @@ impl Permission {
             | Self::ServiceAccountsAdmin
             | Self::KeysAdmin
             | Self::TrustAnchorsAdmin
-            | Self::LedgerTokensAdmin => Roles::of(&[Owner, Admin]),
+            | Self::LedgerTokensAdmin
+            | Self::RelayMembersAdmin => Roles::of(&[Owner, Admin]),
             Self::OperatorsRead
             | Self::ServiceAccountsRead
             | Self::KeysAccesses
             | Self::LedgerRead
+            | Self::RelayMembersRead
             | Self::ConfigRead => Roles::of(&[Owner, Admin, Auditor]),
             Self::KeysRead | Self::CredentialsRead => Roles::of(&[Owner, Admin, IssuerOperator, Auditor]),
             Self::KeysSign | Self::CredentialsIssue | Self::CredentialTypesAdmin => {
@@ -276,6 +284,8 @@ impl Permission {
             Self::TrustAnchorsAdmin => "trust-anchors-admin",
             Self::LedgerRead => "ledger-read",
             Self::LedgerTokensAdmin => "ledger-tokens-admin",
+            Self::RelayMembersRead => "relay-members-read",
+            Self::RelayMembersAdmin => "relay-members-admin",
             Self::ConfigRead => "config-read",
             Self::Own => "own",
         }
@@ -306,6 +316,7 @@ mod tests {
             Permission::KeysDestroy,
             Permission::CredentialsIssue,
             Permission::CredentialTypesAdmin,
+            Permission::RelayMembersAdmin,
             Permission::VerificationsRequest,
             Permission::TrustAnchorsAdmin,
             Permission::LedgerTokensAdmin,

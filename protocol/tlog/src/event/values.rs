@@ -36,6 +36,8 @@ pub enum Container {
     Ecdh = 7,
     /// A document seal.
     Vds = 8,
+    /// A statement of a relay.
+    Relay = 9,
 }
 
 /// The format of a credential; the number stands in leaves.
