@@ -10,7 +10,7 @@ use thiserror::Error;
 use tlog::event::Event;
 
 use crate::chain::{self, Chain, ChainError, LeafNames};
-use crate::keeper::{KEK_WRAPS_MAX, KeeperFault, Made};
+use crate::keeper::{KeeperFault, Made};
 use crate::key::{Key, KeyFilter, LABEL_CHARS_MAX, Owner, Page, Version};
 use crate::rotation::{ChainKind, Policy, PolicyError};
 use crate::sign::SignError;
@@ -294,7 +294,7 @@ impl Custody {
 
     async fn material(&self, ctx: &Ctx, key: &Key, number: u32) -> Result<Made, KeyError> {
         let made = self.keeper().make(self.store(), ctx, (&key.id, number), (key.alg, &key.uses)).await?;
-        if rows::wrapped(self.store(), ctx, made.kek_version).await? >= KEK_WRAPS_MAX {
+        if rows::wrapped(self.store(), ctx, made.kek_version).await? >= self.kek_wraps_max() {
             self.next_kek(ctx, made.kek_version).await?;
         }
         Ok(made)

@@ -15,10 +15,12 @@ use crypto::jwk::Jwk;
 use crypto::key::{PublicKey, SignAlg};
 use crypto::x509::build::{self, Profile, TbsDraft};
 use crypto::x509::{Certificate, Name, NameParts, pem};
-use house::{Answered, House};
+use house::{Answered, House, PUBLIC_URL};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use store::Store;
 use tenancy::Role;
+use tessera_custody::{Config, Settings};
 
 const LIMITS: Limits = Limits { bytes_max: 1 << 20, depth_max: 32 };
 const COSE: CborLimits = CborLimits { bytes_max: 1 << 20, depth_max: 16 };
@@ -381,6 +383,7 @@ async fn an_outside_certificate_is_asked_for_put_and_carried_and_the_next_versio
     assert_eq!(no_x5c.json()["errors"][0]["pointer"], "/x5c");
     let done = put(1, &chain).await;
     assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(house.count("key-certified").await, 1);
     let answer =
         sign(&house, &token, &key, json!({"format":"jws","typ":"t","payload":{},"x5c":true})).await.json();
     let jws = Jws::parse(answer["jws"].as_str().unwrap(), &LIMITS).unwrap();
@@ -406,6 +409,51 @@ async fn an_outside_certificate_is_asked_for_put_and_carried_and_the_next_versio
     let refused =
         house.get(&format!("/api/v1/keys/{}/versions/1/csr", id(&plain)), &token_of(&house).await).await;
     assert_eq!(refused.code(), "keys/use-refused");
+}
+
+#[tokio::test]
+async fn a_wrapping_key_that_has_wrapped_enough_gives_way_and_what_it_wrapped_still_opens() {
+    let mut settings = Settings::new(PUBLIC_URL, true, Config::default());
+    settings.kek_wraps_max = 8;
+    let house = House::set(Store::ephemeral(&house::ROOMS).unwrap(), settings).await;
+    let token = admin(&house).await;
+    let first = make(&house, &token, "p256", &["jws:*"]).await;
+    assert_eq!(house.count("kek-rotated").await, 0, "a new tenant has fewer keys");
+    for _ in 0..8 {
+        make(&house, &token, "p256", &["jws:*"]).await;
+    }
+    assert_eq!(house.count("kek-rotated").await, 1);
+    house.advance(301); // no private part is open any more
+    house.custody.tick(&house.system()).await.unwrap();
+    let body = json!({"format":"jws","typ":"t","payload":{}});
+    assert_eq!(sign(&house, &token, &first, body).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_end_of_a_chain_is_told_once_for_each_of_four_days() {
+    let house = House::new().await;
+    let token = admin(&house).await;
+    let key = make(&house, &token, "p256", &["jws:*", "x509:csr"]).await;
+    let chain = outside_chain(&public(&house, &token, &key).await, house.now());
+    let request = http::Request::put(format!("/api/v1/keys/{}/versions/1/certificate", id(&key)))
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/pem-certificate-chain");
+    assert_eq!(house.send(request.body(axum::body::Body::from(chain)).unwrap()).await.status, 200);
+    let told = async |days: u64| {
+        house.advance(days * 86_400);
+        house.custody.tick(&house.system()).await.unwrap();
+        house.custody.tick(&house.system()).await.unwrap();
+        house.count("signer-expiring").await
+    };
+    let before = told(300).await;
+    let mut known = vec![before];
+    for days in [36, 16, 7, 6] {
+        known.push(told(days).await);
+    }
+    let steps: Vec<_> = known.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps.iter().all(|told| *told >= 1), "{known:?}");
+    assert_eq!(house.count("signer-expiring").await, known[4]);
+    assert_eq!(told(0).await, known[4], "none is told twice");
 }
 
 async fn token_of(house: &House) -> String {

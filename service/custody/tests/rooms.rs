@@ -13,6 +13,7 @@ use crypto::x509::Certificate;
 use crypto::x509::path::{self, LeafName, PathRules};
 use house::{House, PUBLIC_URL};
 use jiff::SignedDuration;
+use std::sync::Arc;
 use tessera_custody::moves::Rotate;
 use tessera_custody::state::{State, Verb};
 use tessera_custody::{
@@ -263,7 +264,15 @@ async fn a_version_that_is_frozen_retired_compromised_or_destroyed_signs_nothing
         house.custody.move_version(&ctx, &key_id, 1, verb, None).await.unwrap();
         assert_eq!(sign().await, state(expected), "although the private part was opened a moment ago");
     }
+    let mut moves = Vec::new();
+    for name in VERBS {
+        moves.extend(vec![name; house.count(name).await]);
+    }
+    assert_eq!(moves, ["key-frozen", "key-retired", "key-compromised", "key-destroyed"], "each once");
 }
+
+/// Events of the verbs that end a version.
+const VERBS: [&str; 4] = ["key-frozen", "key-retired", "key-compromised", "key-destroyed"];
 
 #[tokio::test]
 async fn a_frozen_version_signs_again_when_it_is_unfrozen() {
@@ -362,4 +371,26 @@ async fn every_statement_fits_postgresql() {
     let url = std::env::var(store::conformance::POSTGRES_URL).unwrap();
     let (rooms, statements) = ([tessera_custody::MIGRATIONS], tessera_custody::STATEMENTS);
     store::conformance::try_on_postgres(&url, &rooms, statements).await.unwrap();
+}
+
+/// Stands on tenancy's list, and tells when it is gone.
+struct Witness(#[allow(dead_code, reason = "it is counted")] Arc<()>);
+
+impl tenancy::Prepare for Witness {
+    fn prepare<'a>(
+        &'a self,
+        _ctx: &'a store::Ctx,
+        _tenant: &'a tenancy::Tenant,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn a_house_that_is_let_go_of_is_gone_with_its_store() {
+    let house = House::new().await;
+    let alive = Arc::new(());
+    house.tenancy.on_new_tenant(Arc::new(Witness(alive.clone())));
+    drop(house);
+    assert_eq!(Arc::strong_count(&alive), 1, "a room on tenancy's list holds the list");
 }

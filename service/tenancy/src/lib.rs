@@ -23,7 +23,7 @@ pub use tenant::{Prepare, Tenant, TenantState};
 
 use ::store::{Ctx, Reason, Stmt, Store, StoreFault, Unit};
 use serde::Deserialize;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tlog::event::Event;
 
 /// Rows of one page of a list; the API's own bound is lower.
@@ -83,19 +83,55 @@ pub struct Tenancy {
     store: Store,
     config: Arc<Config>,
     memory: Arc<tenant::Memory>,
-    prepares: Arc<RwLock<Vec<Arc<dyn Prepare>>>>,
+    prepares: Prepares,
+}
+
+/// What the rooms above make for each new tenant.
+type List = RwLock<Vec<Arc<dyn Prepare>>>;
+
+/// Who holds the list. A room on the list that held it too would hold itself, and with it the store, for ever.
+#[derive(Clone)]
+enum Prepares {
+    Own(Arc<List>),
+    Lent(Weak<List>),
+}
+
+impl Prepares {
+    fn list(&self) -> Option<Arc<List>> {
+        match self {
+            Self::Own(list) => Some(list.clone()),
+            Self::Lent(list) => list.upgrade(),
+        }
+    }
 }
 
 impl Tenancy {
     /// The room on an open store.
     #[must_use]
     pub fn new(store: Store, config: Config) -> Self {
-        Self { store, config: Arc::new(config), memory: Arc::default(), prepares: Arc::default() }
+        Self {
+            store,
+            config: Arc::new(config),
+            memory: Arc::default(),
+            prepares: Prepares::Own(Arc::default()),
+        }
+    }
+
+    /// The same for a room that stands on the list of [`Tenancy::on_new_tenant`]: it knows the list as long as somebody else has it.
+    #[must_use]
+    pub fn lent(&self) -> Self {
+        let list = match &self.prepares {
+            Prepares::Own(list) => Arc::downgrade(list),
+            Prepares::Lent(list) => list.clone(),
+        };
+        Self { prepares: Prepares::Lent(list), ..self.clone() }
     }
 
     /// Adds what a room above makes for each new tenant, in the order of the calls.
     pub fn on_new_tenant(&self, prepare: Arc<dyn Prepare>) {
-        self.prepares.write().unwrap_or_else(PoisonError::into_inner).push(prepare);
+        if let Some(list) = self.prepares.list() {
+            list.write().unwrap_or_else(PoisonError::into_inner).push(prepare);
+        }
     }
 
     /// Lives of links and sessions.
@@ -116,7 +152,8 @@ impl Tenancy {
     }
 
     fn prepares(&self) -> Vec<Arc<dyn Prepare>> {
-        self.prepares.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let list = self.prepares.list();
+        list.map_or(Vec::new(), |list| list.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 

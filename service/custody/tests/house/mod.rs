@@ -96,13 +96,17 @@ impl House {
 
     /// A house on a store of its own.
     pub async fn on(store: Store, config: Config, is_dev: bool) -> House {
+        House::set(store, Settings::new(PUBLIC_URL, is_dev, config)).await
+    }
+
+    /// A house with these settings.
+    pub async fn set(store: Store, settings: Settings) -> House {
         let tenancy = Tenancy::new(store.clone(), tenancy::Config::new("ledger.test"));
         let (clock, hand) = Clock::standing(NOW.parse().unwrap());
         let entropy = Entropy::seeded(7);
         let edge_config = edge::Config::new(PUBLIC_URL.parse().unwrap(), true);
         let edge =
             Edge::new(edge_config, store.clone(), tenancy.clone(), clock.clone(), entropy.clone()).unwrap();
-        let settings = Settings::new(PUBLIC_URL, is_dev, config);
         let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
         tenancy.on_new_tenant(Arc::new(Logs(store.clone())));
         tenancy.on_new_tenant(Arc::new(custody.clone()));
