@@ -240,15 +240,20 @@ fn behind(held: &Held, published: Option<&CheckpointRow>) -> Option<Breach> {
     breach(Invariant::Guard, detail)
 }
 
-/// I4, for the rows that the sequencer takes first; every later one meets the unique index of the entries, with the same end.
+/// I4, for every row that waits, page by page.
 async fn pending(tree: Tree<'_>) -> Result<Option<Breach>, StoreFault> {
-    for row in tree.store.take_pending(tree.ctx, tree.id, PENDING_TAKE_MAX).await? {
-        if let Some((index, _)) = store::index_of(tree.store, tree.ctx, tree.id, &row.event_id).await? {
-            let detail = format!("the pending event {} is entry {index} already", row.event_id);
-            return Ok(breach(Invariant::Pending, detail));
+    let mut behind = i64::MIN;
+    loop {
+        let page = tree.store.pending_behind(tree.ctx, tree.id, behind, PENDING_TAKE_MAX).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        behind = last.seq;
+        for row in &page {
+            if let Some((index, _)) = store::index_of(tree.store, tree.ctx, tree.id, &row.event_id).await? {
+                let detail = format!("the pending event {} is entry {index} already", row.event_id);
+                return Ok(breach(Invariant::Pending, detail));
+            }
         }
     }
-    Ok(None)
 }
 
 /// I5.

@@ -24,7 +24,7 @@ pub struct PendingEntry {
 }
 
 pub(crate) const TAKE_PENDING: &str =
-    "SELECT seq, event_id, leaf, at_ms FROM store_event WHERE log_id = $1 ORDER BY seq";
+    "SELECT seq, event_id, leaf, at_ms FROM store_event WHERE log_id = $1 AND seq > $2 ORDER BY seq";
 pub(crate) const ONE_PENDING: &str =
     "SELECT seq, event_id, leaf, at_ms FROM store_event WHERE log_id = $1 AND event_id = $2";
 pub(crate) const SPEND_PENDING: &str = "DELETE FROM store_event WHERE log_id = $1 AND seq = $2";
@@ -38,7 +38,18 @@ impl Store {
         log: &LogId,
         max: usize,
     ) -> Result<Vec<PendingEntry>, StoreFault> {
-        let stmt = Stmt::new(TAKE_PENDING).text(log.as_str());
+        self.pending_behind(ctx, log, i64::MIN, max).await
+    }
+
+    /// As [`Store::take_pending`], for those behind the place `seq`: who looks at all of them pages through.
+    pub async fn pending_behind(
+        &self,
+        ctx: &Ctx,
+        log: &LogId,
+        seq: i64,
+        max: usize,
+    ) -> Result<Vec<PendingEntry>, StoreFault> {
+        let stmt = Stmt::new(TAKE_PENDING).text(log.as_str()).int(seq);
         let rows = self.read(ctx).many(stmt, max.min(PENDING_TAKE_MAX)).await?;
         rows.iter().map(entry).collect()
     }

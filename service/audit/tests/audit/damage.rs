@@ -236,6 +236,20 @@ async fn a_pending_event_that_is_in_the_tree_already_is_found() {
 }
 
 #[tokio::test]
+async fn a_pending_event_that_is_in_the_tree_is_found_behind_hundreds_that_are_not() {
+    let (house, ctx) = edited(5, |conn, log| {
+        let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)
+                   INSERT INTO store_event (log_id, event_id, leaf, at_ms) SELECT ?1, randomblob(16), x'a0', 0 FROM n";
+        assert_eq!(conn.execute(sql, [log]).unwrap(), 1_100);
+        let sql = "INSERT INTO store_event (log_id, event_id, leaf, at_ms)
+                   SELECT log_id, event_id, leaf, 0 FROM audit_entry WHERE log_id = ?1 AND idx = 2";
+        assert_eq!(conn.execute(sql, [log]).unwrap(), 1);
+    })
+    .await;
+    assert_eq!(house.breach(&own_log(&ctx)).as_deref(), Some("I4"));
+}
+
+#[tokio::test]
 async fn a_pending_event_that_comes_back_while_the_house_runs_stops_its_log() {
     let (house, ctx) = House::with_entries(5).await;
     let conn = rusqlite::Connection::open(house.dir.path().join("data/tessera.db")).unwrap();
