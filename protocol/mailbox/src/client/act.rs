@@ -346,14 +346,14 @@ impl Client {
             self.missed.pop_front();
         }
         let (from, to) = *self.missed.front()?;
-        if self.fetching.is_some_and(|asked| asked + LATE_ROUNDS > round) {
+        if self.fetching.is_some_and(|(asked, _)| asked + LATE_ROUNDS > round) {
             return None;
         }
-        self.fetching = Some(round);
         let epoch = self.network.calendar.epoch_of(class, from);
         let epoch_end = self.network.calendar.first_round(class, epoch + 1);
         let rounds = (to - from + 1).min(super::FETCH_ROUNDS_MAX).min(epoch_end - from);
         let bucket = self.own_bucket(epoch, self.buckets_of(class, epoch).unwrap_or(1));
+        self.fetching = Some((round, from + rounds - 1));
         Some(Effect::Fetch { first: from, rounds, bucket })
     }
 

@@ -36,6 +36,10 @@ impl Client {
             if let Some(link) = &mut self.link {
                 link.statement = link.statement.max(Some(round));
             }
+            if self.last_round[0].is_none_or(|last| last < round) {
+                // Its keys were not made: it is missed, and fetched later.
+                return Vec::new();
+            }
             match self.expected {
                 // Already looked at: a relay that shows a round twice changes nothing.
                 Some(expected) if round < expected => return Vec::new(),
@@ -68,7 +72,7 @@ impl Client {
             Some(rows) => self.hear(Class::Normal, rows, moment),
             None => self.dead(Class::Normal, round),
         };
-        if is_last || round.is_multiple_of(super::FETCH_ROUNDS_MAX) {
+        if is_last || self.fetching.is_some_and(|(_, last)| last == round) {
             // The next ones may be asked for in the next round.
             self.fetching = None;
         }

@@ -290,7 +290,8 @@ pub struct Client {
     unanswered: Vec<(Class, u64, u8, Sent)>,
     reasons: BTreeSet<Reason>,
     was_degraded: bool,
-    fetching: Option<u64>,
+    /// When missed rounds were last asked for, and the last of them.
+    fetching: Option<(u64, u64)>,
     told_spent: BTreeSet<ContactId>,
 }
 

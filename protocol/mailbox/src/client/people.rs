@@ -115,12 +115,9 @@ impl Client {
         let epoch = calendar.epoch_at(now).unwrap_or(0);
         let mut line = Line::open(Source::Fixed, invite.root(), epoch, calendar);
         // Nobody can have accepted it in a round before this one.
-        line.skip(
-            Class::Normal,
-            Direction::Accepter,
-            calendar.round_at(Class::Normal, now).unwrap_or(0),
-            calendar,
-        );
+        let round = calendar.round_at(Class::Normal, now).unwrap_or(0);
+        line.skip(Class::Normal, Direction::Accepter, round, calendar);
+        self.expected.get_or_insert(round);
         let listener = Listener::new(Class::Normal, Direction::Accepter);
         self.invites.push(OpenInvite { invite, key, sign_seed, line, listener, partial: BTreeMap::new() });
         Ok(&self.invites[self.invites.len() - 1].invite)
@@ -201,6 +198,7 @@ impl Client {
         };
         let rounds = [Class::Normal, Class::Fast].map(|class| calendar.round_at(class, now).unwrap_or(0));
         let mut contact = Contact::begin(beginning, keys, epoch, rounds, &calendar);
+        self.expected.get_or_insert(rounds[0]);
         if let Some(enrolment) = &mut contact.enrolment {
             enrolment.nonce = nonce;
         }
@@ -242,6 +240,7 @@ impl Client {
         };
         let keys = Keys { root, transcript: [0; 32], confirm: Secret::new([0; 32]) };
         let mut contact = Contact::begin(beginning, keys, epoch, rounds, &calendar);
+        self.expected.get_or_insert(rounds[0]);
         contact.enrolment = None;
         (contact.agreed_here, contact.agreed_there) = (true, true);
         contact.state = ContactState::Verified;
