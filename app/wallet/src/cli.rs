@@ -9,9 +9,11 @@
 mod answer;
 mod consent;
 mod place;
+mod signin;
 mod trouble;
 
 pub use place::Place;
+pub use signin::{Approve, Enrol};
 pub use trouble::Trouble;
 
 use crate::engine::{Choice, Clock, Outcome, Wallet};
@@ -40,7 +42,11 @@ pub enum Verb {
     Delete(Delete),
     /// Answer a verifier's request, after showing who asks and each claim that would be seen
     Present(Present),
-    /// What was shown to whom; kept only here
+    /// Enrol this device at an identity provider, so that it may sign you in
+    Enrol(Enrol),
+    /// Decide on a sign-in, with the code that its page shows
+    Approve(Approve),
+    /// What was shown to whom, and what was signed in where; kept only here
     History(History),
     /// Whom this wallet trusts
     #[command(subcommand)]
@@ -216,6 +222,8 @@ pub fn perform(verb: &Verb, terminal: &mut Terminal<'_>) -> Result<(), Trouble> 
         Verb::Show(args) => show(args, terminal),
         Verb::Delete(args) => delete(args, terminal),
         Verb::Present(args) => present(args, terminal),
+        Verb::Enrol(args) => signin::enrol(args, terminal),
+        Verb::Approve(args) => signin::approve(args, terminal),
         Verb::History(args) => history(args, terminal),
         Verb::Trust(verb) => trust(verb, terminal),
     }
@@ -303,7 +311,8 @@ fn present(args: &Present, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {
 
 fn history(args: &History, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {
     let wallet = args.place.open(terminal)?;
-    terminal.answer(&answer::list(wallet.history()?.iter().map(answer::history)))
+    let shown = wallet.history()?.iter().map(answer::history).collect();
+    terminal.answer(&signin::merged(shown, &wallet.signins()?))
 }
 
 fn trust(verb: &Trust, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {

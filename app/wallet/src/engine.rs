@@ -10,12 +10,18 @@
 //! history is written before anything leaves.
 
 mod accept;
+mod approve;
+mod device;
+mod enrol;
 mod held;
 mod present;
 pub mod status;
 pub mod steps;
 
 pub use accept::{AcceptError, ClaimName, Offer, OfferSummary};
+pub use approve::{Claimed, Decided, SigninError, TYPINGS_MAX, browser_proves};
+pub use device::{Device, DoorFault};
+pub use enrol::{EnrolError, EnrolmentSummary};
 pub use held::{Claim, Held, HeldState};
 pub use present::{Answered, Choice, Outcome, PresentError, Request, RequestSummary, ShownItem};
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use ureq::config::Config;
 use ureq::http::{HeaderValue, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
@@ -113,12 +114,11 @@ impl Client {
         // The machines checked their addresses already; this is the last door, for those who build errands by hand.
         wire::address(&errand.url, Reach::LoopbackHttp)
             .map_err(|fault| HttpFault::Address { host: host.clone(), fault })?;
-        let sent = match (errand.method, &errand.body) {
-            (Method::Get, _) => decorate(self.0.get(&errand.url), errand).call(),
-            (Method::Post, None) => decorate(self.0.post(&errand.url), errand).send_empty(),
-            (Method::Post, Some((media, body))) => decorate(self.0.post(&errand.url), errand)
-                .header(header::CONTENT_TYPE, *media)
-                .send(&body[..]),
+        let sent = match errand.method {
+            Method::Get => decorate(self.0.get(&errand.url), errand).call(),
+            Method::Delete => decorate(self.0.delete(&errand.url), errand).call(),
+            Method::Post => send(decorate(self.0.post(&errand.url), errand), errand),
+            Method::Put => send(decorate(self.0.put(&errand.url), errand), errand),
         };
         let unreachable =
             |fault: &ureq::Error| HttpFault::Unreachable { host: host.clone(), why: fault.to_string() };
@@ -163,8 +163,22 @@ pub fn host_of(address: &str) -> String {
     host.unwrap_or_else(|| "an address without a host".to_owned())
 }
 
+fn send(
+    request: ureq::RequestBuilder<WithBody>,
+    errand: &Errand,
+) -> Result<ureq::http::Response<Body>, ureq::Error> {
+    match &errand.body {
+        None => request.send_empty(),
+        Some((media, body)) => request.header(header::CONTENT_TYPE, *media).send(&body[..]),
+    }
+}
+
 fn decorate<B>(request: ureq::RequestBuilder<B>, errand: &Errand) -> ureq::RequestBuilder<B> {
-    let request = request.header(header::ACCEPT, errand.accept).header(header::ACCEPT_ENCODING, "identity");
+    let mut request =
+        request.header(header::ACCEPT, errand.accept).header(header::ACCEPT_ENCODING, "identity");
+    if let Some((name, proof)) = &errand.proof {
+        request = request.header(*name, proof);
+    }
     let Some(token) = &errand.bearer else { return request };
     match HeaderValue::from_str(&format!("Bearer {}", token.expose())) {
         Ok(mut value) => {

@@ -88,6 +88,17 @@ pages! {
     DECLINED = 1 "wallet/declined": "The offer was not accepted",
         cause "You said no. Nothing was redeemed, and the offer stays good until it ends.",
         fix "Run the command again to accept it.";
+    SIGNIN_REJECTED = 1 "wallet/signin-rejected": "The sign-in or the identity provider fails a check",
+        cause "The link is of a provider that this wallet did not pin, an answer is not signed by its reply key, the service's seal \
+               is foreign, forged or expired, or more is asked for than the seal allows. Nothing was approved.",
+        fix "Begin the sign-in again at the service itself. If it fails again, ask the service. There is no way around a failed check.";
+    SIGNIN_DENIED = 1 "wallet/signin-denied": "The sign-in was refused",
+        cause "You said no, or the code typed three times is not the one of this sign-in, which means that the page may be a fake.",
+        fix "Begin again at an address that you know, and read the code from that page.";
+    SIGNIN_FAILED = 1 "wallet/signin-failed": "The identity provider did not accept the sign-in",
+        cause "It ended, it was answered already, a document is missing, expired or of somebody else, or the service asks for more \
+               than a code can prove.",
+        fix "Begin again. If the message names the document, enrol anew with a valid one.";
     FAULT = 5 "wallet/fault": "The wallet could not do its own part",
         cause "Signing or encrypting failed. That is a fault of this program.",
         fix "Report it with the message; it holds no secret.";

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The one version there is.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// A held credential, as it came and from whom. Its key stands in a record of its own.
 #[derive(Serialize, Deserialize)]
@@ -70,6 +70,66 @@ pub struct ShownCredential {
     pub vct: String,
     /// The claims that were seen, by path.
     pub claims: Vec<String>,
+}
+
+/// This device at an identity provider: its two keys and what it pinned. Bytes in base64url.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EnrolmentRecord {
+    pub(crate) v: u8,
+    /// `I`.
+    pub(crate) issuer: String,
+    /// The tenant's base, under which the wallet's doors are.
+    pub(crate) base: String,
+    /// Id of the enrolment.
+    pub(crate) binding: String,
+    /// For pages that cannot be scanned.
+    pub(crate) handle: String,
+    /// Four characters that name the device.
+    pub(crate) device: String,
+    /// The DeviceKey.
+    pub(crate) dk: String,
+    /// The agreement key.
+    pub(crate) d: String,
+    /// Keys that sign the provider's answers.
+    pub(crate) reply_keys: Vec<String>,
+    /// The provider's agreement keys, by name.
+    pub(crate) agreement: Vec<(String, String)>,
+    /// Certificates of those who sign its seals.
+    pub(crate) signers: Vec<String>,
+    /// The roots that those lead to.
+    pub(crate) anchors: Vec<String>,
+    /// The document that it was enrolled with.
+    pub(crate) document: Option<String>,
+    /// End.
+    pub(crate) expires_at_ms: i64,
+}
+
+/// One sign-in: who asked and what was decided. Claims are named by their scopes, never written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigninRecord {
+    pub(crate) v: u8,
+    /// When, in Unix milliseconds.
+    pub at_ms: i64,
+    /// The identity provider.
+    pub issuer: String,
+    /// The service's name, as its seal has it.
+    pub service: String,
+    /// Its origin.
+    pub origin: String,
+    /// `approve`, or why not.
+    pub decision: String,
+    /// Scopes that were granted.
+    pub granted: Vec<String>,
+    /// `sent`, or what the provider made of it.
+    pub outcome: String,
+}
+
+impl SigninRecord {
+    /// When.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.at_ms).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
 }
 
 impl CredentialRecord {

@@ -48,6 +48,10 @@ pub enum Kind {
     Shown,
     /// A trusted certificate.
     Anchor,
+    /// This device at an identity provider, with its keys.
+    Enrolment,
+    /// One sign-in, as its person decided it.
+    Signin,
 }
 
 impl Kind {
@@ -57,6 +61,8 @@ impl Kind {
             Self::Key => "key",
             Self::Shown => "shown",
             Self::Anchor => "anchor",
+            Self::Enrolment => "enrolment",
+            Self::Signin => "signin",
         }
     }
 }

@@ -14,7 +14,7 @@ const CODE_BYTES_MAX: usize = 64;
 
 /// One exchange with a peer. `Debug` shows neither body nor token.
 pub struct Errand {
-    /// GET or POST.
+    /// How it is sent.
     pub method: Method,
     /// Absolute address, checked already.
     pub url: String,
@@ -22,7 +22,9 @@ pub struct Errand {
     pub accept: &'static str,
     /// `Authorization: Bearer …`, if any.
     pub bearer: Option<Secret<String>>,
-    /// Of a POST: `Content-Type` and body.
+    /// A header that proves who sends it, by its name: `Seal-Proof`, `DPoP`.
+    pub proof: Option<(&'static str, String)>,
+    /// Of a POST or PUT: `Content-Type` and body.
     pub body: Option<(&'static str, Vec<u8>)>,
     /// Most bytes of the answer's body that may be read.
     pub answer_bytes_max: usize,
@@ -35,6 +37,10 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// PUT.
+    Put,
+    /// DELETE.
+    Delete,
 }
 
 /// What came back.
@@ -65,6 +71,7 @@ impl Errand {
             url: url.to_owned(),
             accept,
             bearer: None,
+            proof: None,
             body: None,
             answer_bytes_max,
         }
@@ -96,6 +103,12 @@ impl Errand {
     #[must_use]
     pub fn with_bearer(self, token: &Secret<String>) -> Errand {
         Errand { bearer: Some(Secret::new(token.expose().clone())), ..self }
+    }
+
+    /// The same with a header that proves who sends it.
+    #[must_use]
+    pub fn with_proof(self, name: &'static str, proof: String) -> Errand {
+        Errand { proof: Some((name, proof)), ..self }
     }
 }
 

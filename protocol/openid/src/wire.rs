@@ -130,7 +130,7 @@ pub(crate) fn numeric_date(value: Option<&Value>) -> Option<i64> {
 }
 
 /// A non-empty text of at most `bytes_max` bytes.
-pub(crate) fn text(value: Option<&Value>, bytes_max: usize) -> Option<&str> {
+pub fn text(value: Option<&Value>, bytes_max: usize) -> Option<&str> {
     value?.as_str().filter(|text| !text.is_empty() && text.len() <= bytes_max)
 }
 

@@ -5,13 +5,15 @@ use crate::engine::Wallet;
 use crate::http::Client;
 use crate::page;
 use crypto::secret::Secret;
-use std::io::{IsTerminal, Read};
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 /// Holds the passphrase, where neither a file nor a person gives it.
 const PASSPHRASE_VARIABLE: &str = "TESSERA_WALLET_PASSPHRASE";
 /// Longest passphrase.
 const PASSPHRASE_BYTES_MAX: u64 = 1024;
+/// Longest line of standard input: a code.
+const LINE_BYTES_MAX: u64 = 1024;
 /// Longest file of certificates.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -100,6 +102,19 @@ pub(super) fn hidden(question: &str) -> Option<Secret<String>> {
 /// A text file that a verb names.
 pub(super) fn read_text(file: &Path) -> Result<String, Trouble> {
     String::from_utf8(read(file, FILE_BYTES_MAX)?).map_err(|_| unreadable(file, "it is no text"))
+}
+
+/// The bytes of a file that an option names.
+pub(super) fn read_bytes(file: &Path) -> Result<Vec<u8>, Trouble> {
+    read(file, FILE_BYTES_MAX)
+}
+
+/// The next line of standard input, which may be no terminal; none at its end.
+pub(super) fn line_of_input() -> Result<Option<String>, Trouble> {
+    let mut line = String::new();
+    let read = std::io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line);
+    let read = read.map_err(|fault| Trouble::of(&page::USAGE, format!("standard input: {fault}")))?;
+    Ok((read > 0).then(|| line.trim().to_owned()))
 }
 
 fn read(file: &Path, bytes_max: u64) -> Result<Vec<u8>, Trouble> {

@@ -1,0 +1,203 @@
+//! Enrolment: this device becomes one that may sign its person in at an identity provider.
+//!
+//! ```text
+//! address ─► metadata, pinned ─► challenge ─► DK, D, document ─► signed reply ─► vault
+//! ```
+//! What is pinned here is believed from now on: reply key, agreement key, root. So the address must come by a way that its person
+//! trusts, and nothing but https (on this very machine also http) is asked.
+
+use super::device::{Ask, Device, DoorFault, ENROLMENTS_MAX, Key, refusal};
+use super::{Wallet, WalletFault};
+use crate::record::{self, EnrolmentRecord};
+use crate::vault::{Kind, VaultFault};
+use crypto::base64;
+use crypto::key::{AgreeError, Ecdh, KeyAlg, PrivateKey};
+use openid::errand::{Errand, Method};
+use openid::wire::{self, AddressFault, Reach};
+use seal::code::document::DocumentKind;
+use seal::code::keys::{enrolment_prk, enrolment_proof};
+use seal::code::response::FaceVerdict;
+use seal::door::{BEGIN_BYTES_MAX, Begin, Begun, Enrolled, Enrolling, METADATA_BYTES_MAX, Metadata};
+use serde_json::Value;
+
+/// Why this device is not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The address may not be asked.
+    #[error("the address of the identity provider: {0}")]
+    Address(#[from] AddressFault),
+    /// The provider names another address as its own.
+    #[error("the identity provider calls itself {0}")]
+    OtherIssuer(String),
+    /// A device is enrolled there already.
+    #[error("this wallet is enrolled there already, with the handle {0}")]
+    Already(String),
+    /// The wallet is full.
+    #[error("the wallet is enrolled at {ENROLMENTS_MAX} identity providers already")]
+    Full,
+    /// No document was given, and the provider takes none without.
+    #[error("the identity provider asks for a document: {0}")]
+    DocumentNeeded(String),
+    /// The provider's agreement key is none.
+    #[error(transparent)]
+    Agree(#[from] AgreeError),
+    /// The provider.
+    #[error(transparent)]
+    Door(#[from] DoorFault),
+    /// The wallet.
+    #[error(transparent)]
+    Wallet(#[from] WalletFault),
+}
+
+/// What its person is told of an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentSummary {
+    /// `I`.
+    pub issuer: String,
+    /// For pages that cannot be scanned.
+    pub handle: String,
+    /// Four characters that name this device on pages.
+    pub device: String,
+    /// Level of assurance.
+    pub assurance: Value,
+    /// End.
+    pub expires_at: jiff::Timestamp,
+    /// When it may be used, where it must wait.
+    pub usable_at: Option<jiff::Timestamp>,
+}
+
+impl Wallet {
+    /// Enrols at the identity provider of `address`, a tenant's base (`https://HOST/t/NAME`) with an invite behind `#`, if one is
+    /// needed. `document` is the seal that anchors it.
+    ///
+    /// # Errors
+    /// [`EnrolError`]; nothing is kept after one.
+    pub fn enrol(&mut self, address: &str, document: Option<&[u8]>) -> Result<EnrolmentSummary, EnrolError> {
+        let (base, invite) = match address.split_once('#') {
+            Some((base, invite)) => (base, Some(invite.to_owned())),
+            None => (address, None),
+        };
+        let base = base.trim_end_matches('/').trim_end_matches("/seal/enrol");
+        wire::address(base, Reach::LoopbackHttp)?;
+        let devices = self.devices()?;
+        if devices.len() >= ENROLMENTS_MAX {
+            return Err(EnrolError::Full);
+        }
+        let metadata = self.metadata(base)?;
+        if let Some(device) = devices.iter().find(|device| device.issuer() == metadata.issuer) {
+            return Err(EnrolError::Already(device.handle().to_owned()));
+        }
+        let begun = self.begin(base, invite)?;
+        let kind = if document.is_some() { DocumentKind::Vds.as_str() } else { "none" };
+        if document.is_none() && !begun.anchors_accepted.iter().any(|accepted| accepted == kind) {
+            return Err(EnrolError::DocumentNeeded(begun.anchors_accepted.join(", ")));
+        }
+        let (dk, d) = (PrivateKey::generate(KeyAlg::P256), Ecdh::generate());
+        let prk = enrolment_prk(&d, &metadata.agreement.1, &begun.challenge)?;
+        let enrolling = Enrolling {
+            dk: dk.public(),
+            d: d.public(),
+            attestation_format: "none".to_owned(),
+            attestation: Vec::new(),
+            anchor_kind: kind.to_owned(),
+            anchor: document.unwrap_or_default().to_vec(),
+            face: FaceVerdict::none(),
+            d_proof: enrolment_proof(&prk, &dk.public(), &begun.challenge),
+            relay: None,
+        };
+        let draft = pinned(base, &metadata, &begun, (&dk, &d), document);
+        let mut device = Device::of(draft).ok_or_else(|| unreadable("its keys or certificates"))?;
+        let public = dk.public();
+        let ask = Ask {
+            method: Method::Put,
+            path: format!("enrolments/{}", begun.enrolment),
+            body: enrolling.to_value().to_string().into_bytes(),
+            key: Key::Embedded(&public),
+        };
+        let content = device.ask_signed(&self.client, &ask, (self.clock)())?;
+        let enrolled = Enrolled::from_content(content).map_err(|fault| unreadable(fault))?;
+        if enrolled.binding != device.record.binding {
+            return Err(unreadable("it enrolled another device").into());
+        }
+        device.record.handle.clone_from(&enrolled.handle);
+        device.record.device.clone_from(&enrolled.device);
+        device.record.expires_at_ms = enrolled.expires_at.as_millisecond();
+        self.vault
+            .put(Kind::Enrolment, &enrolled.binding, &record::encode(&device.record))
+            .map_err(WalletFault::from)?;
+        Ok(EnrolmentSummary {
+            issuer: metadata.issuer,
+            handle: enrolled.handle,
+            device: enrolled.device,
+            assurance: enrolled.assurance,
+            expires_at: enrolled.expires_at,
+            usable_at: enrolled.usable_at,
+        })
+    }
+
+    fn metadata(&self, base: &str) -> Result<Metadata, EnrolError> {
+        let url = format!("{base}/seal/metadata");
+        let answer = self
+            .client
+            .perform(&Errand::get(&url, "application/json", METADATA_BYTES_MAX))
+            .map_err(DoorFault::Http)?;
+        if answer.status != 200 {
+            return Err(refusal(answer.status, &answer.body).into());
+        }
+        let metadata = Metadata::parse(&answer.body).map_err(|fault| unreadable(fault))?;
+        if metadata.issuer != format!("{base}/idp") {
+            return Err(EnrolError::OtherIssuer(metadata.issuer));
+        }
+        Ok(metadata)
+    }
+
+    fn begin(&self, base: &str, invite: Option<String>) -> Result<Begun, EnrolError> {
+        let begin = Begin { invite, wallet: "tessera wallet (terminal)".to_owned() };
+        let body = begin.to_value().to_string().into_bytes();
+        let errand =
+            Errand::post(&format!("{base}/seal/enrolments"), "application/json", body, BEGIN_BYTES_MAX);
+        let answer = self.client.perform(&errand).map_err(DoorFault::Http)?;
+        if answer.status != 201 {
+            return Err(refusal(answer.status, &answer.body).into());
+        }
+        Ok(Begun::parse(&answer.body).map_err(|fault| unreadable(fault))?)
+    }
+}
+
+impl From<VaultFault> for EnrolError {
+    fn from(fault: VaultFault) -> Self {
+        Self::Wallet(fault.into())
+    }
+}
+
+fn unreadable(what: impl ToString) -> DoorFault {
+    DoorFault::Form(what.to_string())
+}
+
+/// The record of a device that is about to enrol.
+fn pinned(
+    base: &str,
+    metadata: &Metadata,
+    begun: &Begun,
+    (dk, d): (&PrivateKey, &Ecdh),
+    document: Option<&[u8]>,
+) -> EnrolmentRecord {
+    let text = |bytes: &[u8]| base64::url_encode(bytes);
+    let texts = |all: &[Vec<u8>]| all.iter().map(|der| text(der)).collect();
+    EnrolmentRecord {
+        v: record::VERSION,
+        issuer: metadata.issuer.clone(),
+        base: base.to_owned(),
+        binding: begun.enrolment.clone(),
+        handle: String::new(),
+        device: String::new(),
+        dk: text(dk.to_secret().expose()),
+        d: text(d.to_secret().expose()),
+        reply_keys: metadata.reply_keys.iter().map(|(_, key)| text(key.raw())).collect(),
+        agreement: vec![(metadata.agreement.0.clone(), text(metadata.agreement.1.raw()))],
+        signers: texts(&metadata.signers),
+        anchors: texts(&metadata.anchors),
+        document: document.map(text),
+        expires_at_ms: 0,
+    }
+}
