@@ -205,6 +205,21 @@ pub fn decode_any_order(bytes: &[u8], limits: &CborLimits) -> Result<Value, Cbor
     Reader::read_all(bytes, limits, KeyOrder::Any)
 }
 
+/// As [`decode_any_order`], of the one item at the beginning; with it comes the number of bytes that it takes. For formats that put
+/// an item before other bytes without saying how long it is (WebAuthn's authenticator data).
+///
+/// # Errors
+/// [`CborError`].
+pub fn decode_first_any_order(bytes: &[u8], limits: &CborLimits) -> Result<(Value, usize), CborError> {
+    match decode_any_order(bytes, limits) {
+        Ok(value) => Ok((value, bytes.len())),
+        Err(CborError::TrailingBytes { at }) => {
+            decode_any_order(&bytes[..at], limits).map(|value| (value, at))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn write(out: &mut Encoder<Vec<u8>>, value: &Value) {
     const INFALLIBLE: &str = "writing to a Vec cannot fail";
     match value {

@@ -28,6 +28,7 @@ use std::fmt;
 use crate::secret::Secret;
 
 pub use ecdh::{AgreeError, Ecdh};
+pub(crate) use ecdsa::fixed_from_der;
 pub use names::{KeyAlg, SignAlg, UnknownAlg};
 pub use public::{BadSignature, PublicKey, PublicKeyError};
 pub(crate) use rsa::RsaParts;

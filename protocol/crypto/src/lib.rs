@@ -4,6 +4,7 @@
 //!   bytes ── hash, kdf, aead, base64, hex, random ──────────────┐
 //!   text ─── json ── jwk ── jose::{jws, jwe} ───────────────────┤
 //!   bytes ── cbor ── cose ──────────────────────────────────────┼── key::{PrivateKey, PublicKey, Ecdh}
+//!   browser ─ webauthn::{creation, assertion} ──────────────────┤
 //!   DER ──── x509::{certificate, build} ── x509::path ──────────┘
 //! ```
 //!
@@ -34,5 +35,6 @@ pub mod key;
 pub mod random;
 pub mod schnorr;
 pub mod secret;
+pub mod webauthn;
 pub mod x509;
 pub mod xwing;

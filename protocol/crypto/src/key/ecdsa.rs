@@ -5,6 +5,9 @@ use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair as _, ParsedPublicKey,
 };
 
+use der::asn1::UintRef;
+use der::{Decode as _, Reader as _, SliceReader};
+
 use super::names::KeyAlg;
 use crate::secret::Secret;
 
@@ -63,6 +66,23 @@ impl Pair {
 pub(super) fn parse_public(alg: KeyAlg, raw: &[u8]) -> Option<ParsedPublicKey> {
     let uncompressed = raw.len() == 1 + 2 * coordinate_bytes(alg) && raw[0] == 4;
     uncompressed.then(|| ParsedPublicKey::new(verification(alg), raw).ok()).flatten()
+}
+
+/// `r ‖ s`, each filled to `width` bytes, of the DER form that certificates and authenticators use (RFC 3279, 2.2.3); none when the
+/// bytes are not that form exactly.
+pub(crate) fn fixed_from_der(signature: &[u8], width: usize) -> Option<Vec<u8>> {
+    let mut reader = SliceReader::new(signature).ok()?;
+    let numbers = reader
+        .sequence(|inner| Ok::<_, der::Error>([UintRef::decode(inner)?, UintRef::decode(inner)?]))
+        .ok()?;
+    reader.finish().ok()?;
+    let mut fixed = Vec::with_capacity(2 * width);
+    for number in numbers {
+        let bytes = number.as_bytes();
+        fixed.extend(std::iter::repeat_n(0, width.checked_sub(bytes.len())?));
+        fixed.extend_from_slice(bytes);
+    }
+    Some(fixed)
 }
 
 /// Replaces `s` by `order − s` when it is over half the order: both verify, and chains take the low one alone.
