@@ -1,6 +1,6 @@
 //! The rules of the house, kept: each test lists every place that breaks its rule.
 
-use xtask::rules::{Break, bounds, dependencies, layers, sizes, sql, tcb, web, words};
+use xtask::rules::{Break, bounds, dependencies, events, layers, sizes, sql, tcb, web, words};
 use xtask::tree::{File, files};
 
 fn kept(breaks: Vec<Break>) {
@@ -91,9 +91,19 @@ fn files_are_named_for_nouns() {
     kept(words::names_are_nouns(&code()));
 }
 
+#[test]
+fn every_event_is_raised_by_a_room_and_asserted_by_a_test() {
+    let declared = events::declared(&files("protocol/tlog/src/event", &[".rs"]));
+    assert!(declared.len() > 60, "{}", declared.len());
+    let rooms: Vec<File> =
+        ["service", "app"].into_iter().flat_map(|folder| files(folder, &[".rs"])).collect();
+    kept(events::events_are_raised(&declared, &rooms, events::EXCEPTIONS));
+}
+
 /// The rules themselves must be able to fail: each is shown a small breach.
 mod breaches {
     use super::*;
+    use xtask::rules::events::Exceptions;
 
     fn file(path: &str, text: &str) -> Vec<File> {
         vec![File { path: path.to_owned(), text: text.to_owned() }]
@@ -150,6 +160,60 @@ mod breaches {
             dependencies::dependencies_have_reasons("[workspace.dependencies]\nfoo = \"1\"\n").len(),
             1
         );
+    }
+
+    /// The breaks of one event `offer-made`, with this code, this test, and this list.
+    fn of_event(code: &str, test: &str, not_yet: &[&str]) -> Vec<String> {
+        let catalogue =
+            file("protocol/tlog/src/event/x.rs", "    OfferMade = \"offer-made\", Done, Own, None {");
+        let mut all = file("service/issuer/src/offer.rs", code);
+        all.extend(file("service/issuer/tests/http/offers.rs", test));
+        let exceptions = Exceptions { not_raised_yet: not_yet, in_the_making: &[] };
+        let breaks = events::events_are_raised(&events::declared(&catalogue), &all, exceptions);
+        breaks.into_iter().map(|found| found.what).collect()
+    }
+
+    #[test]
+    fn an_event_that_no_test_asserts_is_seen() {
+        let raised = "let event = Event::OfferMade { id };";
+        assert!(of_event(raised, "assert_eq!(house.events(), [\"offer-made\"]);", &[]).is_empty());
+        for test in [
+            "",
+            "// assert_eq!(house.events(), []); \"offer-made\"",
+            "let name = \"offer-made\"; assert!(true);",
+            "assert!(text.contains(\"no offer-made here\"));",
+        ] {
+            let found = of_event(raised, test, &[]);
+            assert_eq!(found, ["raises offer-made, which no test of the room asserts"], "{test}");
+            assert_eq!(of_event(raised, test, &["offer-made"]), found, "no list excuses what is raised");
+        }
+    }
+
+    #[test]
+    fn an_event_that_nothing_raises_is_seen_unless_it_is_listed() {
+        let test = "assert_eq!(house.events(), [\"offer-made\"]);";
+        for code in ["", "// Event::OfferMade", "Event::OfferMadeTwice {}"] {
+            assert_eq!(of_event(code, test, &[]), ["declares offer-made, which nothing raises"], "{code}");
+            assert!(of_event(code, test, &["offer-made"]).is_empty());
+        }
+        assert_eq!(of_event("", "", &["offer-made", "offer-unmade"]), ["offer-unmade is no event"]);
+    }
+
+    #[test]
+    fn an_exception_that_is_raised_and_asserted_must_go() {
+        let test = "assert_eq!(house.events(), [\"offer-made\"]);";
+        let found = of_event("Event::OfferMade { id }", test, &["offer-made"]);
+        assert_eq!(found, ["offer-made is raised and asserted: take it off the list of exceptions"]);
+        let declared = [events::Declared {
+            name: "offer-made".to_owned(),
+            variant: "OfferMade".to_owned(),
+            path: "x.rs".to_owned(),
+        }];
+        let exceptions = Exceptions { not_raised_yet: &[], in_the_making: &["offer-made"] };
+        let mut code = file("service/idp/src/offer.rs", "Event::OfferMade { id }");
+        assert!(events::events_are_raised(&declared, &code, exceptions).is_empty());
+        code.extend(file("service/idp/tests/offer.rs", test));
+        assert_eq!(events::events_are_raised(&declared, &code, exceptions).len(), 1);
     }
 
     #[test]

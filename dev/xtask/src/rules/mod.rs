@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod dependencies;
+pub mod events;
 pub mod layers;
 pub mod sizes;
 pub mod sql;

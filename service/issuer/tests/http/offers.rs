@@ -45,7 +45,7 @@ async fn an_offer_that_is_spent_late_or_cancelled_is_gone() {
     let done = house.raw("DELETE", &path, &house.token, &[], "").await;
     assert!(done.status == 204 && done.headers.contains_key("tessera-event"));
     house.advance(1);
-    house.events().await;
+    assert!(house.events().await.contains(&"offer-cancelled".to_owned()));
     for offer in [&spent, &late, &cancelled] {
         let shown = house.get(&format!("/api/v1/offers/{}", offer["offer_id"].as_str().unwrap())).await;
         assert_eq!(shown.refusal(), (410, "issuer/offer-gone".to_owned()));
@@ -165,6 +165,7 @@ async fn lists_of_offers_credentials_types_and_status_lists_come_by_page() {
         assert_eq!(seen.len(), rows, "{path}");
         assert!(!seen.join("").contains("Ana"));
     }
+    assert_eq!(house.count("credential-type-put").await, 1);
     let kind = house.get("/api/v1/credential-types/diploma").await.json();
     assert_eq!(kind["vct"], "http://localhost:8400/t/default/vct/diploma");
     assert_eq!(house.get("/api/v1/credential-types/none").await.code(), "api/not-found");
