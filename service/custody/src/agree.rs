@@ -10,7 +10,7 @@
 use crypto::key::{PublicKey, SignAlg};
 use crypto::secret::Secret;
 use jiff::Timestamp;
-use store::Ctx;
+use store::{Ctx, StoreFault};
 use tlog::event::KeyUse;
 
 use crate::Custody;
@@ -34,6 +34,14 @@ pub struct AgreementKey {
     pub public: PublicKey,
     /// The version that will take over, if it is known.
     pub next: Option<(String, PublicKey)>,
+}
+
+/// What comes out of an agreement.
+pub struct Derived {
+    /// The extracted key.
+    pub prk: Secret<[u8; 32]>,
+    /// The public part of the version that agreed.
+    pub public: PublicKey,
 }
 
 /// A signature over a document seal.
@@ -75,7 +83,7 @@ impl Custody {
         peer: &PublicKey,
         salt: &[u8],
         tail: &[u8],
-    ) -> Result<Secret<[u8; 32]>, SignError> {
+    ) -> Result<Derived, SignError> {
         let known = rows::key_of_slot(self.store(), ctx, AGREE_USE).await?.ok_or(SignError::NotFound)?;
         let version = known.versions.iter().find(|version| version.kid == kid).ok_or(SignError::NotFound)?;
         if !matches!(version.state, State::Active | State::Retired) {
@@ -83,7 +91,8 @@ impl Custody {
         }
         let sealed = rows::sealed(self.store(), ctx, &known.id, version.number).await?;
         let handle = sign::handle(&known, version.number, sealed.as_deref());
-        Ok(self.keeper().agree_hkdf(self.store(), ctx, handle, peer, (salt, tail)).await?)
+        let prk = self.keeper().agree_hkdf(self.store(), ctx, handle, peer, (salt, tail)).await?;
+        Ok(Derived { prk, public: version.public.clone() })
     }
 
     /// The signer of document seals, which must have `left_s` seconds left: its reference stands in what is signed.
@@ -92,6 +101,21 @@ impl Custody {
     /// [`SignError`].
     pub async fn seal_signer(&self, ctx: &Ctx, left_s: i64) -> Result<SignerInfo, SignError> {
         self.usable(ctx, KeyRef::Use(SEAL_USE), left_s).await
+    }
+
+    /// Certificates of every version whose seals still count, DER: seals outlive the version that signed them.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub async fn seal_certificates(&self, ctx: &Ctx) -> Result<Vec<Vec<u8>>, StoreFault> {
+        let Some(known) = rows::key_of_slot(self.store(), ctx, SEAL_USE).await? else {
+            return Ok(Vec::new());
+        };
+        let counts = |version: &&Version| {
+            matches!(version.state, State::Active | State::Frozen | State::Retired | State::Destroyed)
+        };
+        let leaf = |version: &Version| version.chain.as_ref()?.certificates.first().cloned();
+        Ok(known.versions.iter().filter(counts).filter_map(leaf).collect())
     }
 
     /// Signs the bytes of a document seal, which are hashed by the keeper. `kid` is the version whose reference stands in them.

@@ -159,11 +159,7 @@ impl Config {
             ),
             ("country", letters(&self.country, 2..=3), "is two or three capital letters"),
             ("signer_id", letters(&self.signer_id, 4..=4), "is four capital letters or digits"),
-            (
-                "consent_keep_d",
-                (1..=CONSENT_KEEP_D_MAX).contains(&self.consent_keep_d),
-                "is 1 to 3653 days",
-            ),
+            ("consent_keep_d", (1..=CONSENT_KEEP_D_MAX).contains(&self.consent_keep_d), "is 1 to 3653 days"),
         ];
         match within.into_iter().find(|(_, fits, _)| !fits) {
             Some((name, _, rule)) => Err(ConfigFault { name, rule }),

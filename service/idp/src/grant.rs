@@ -1,7 +1,7 @@
 //! Grants: what a relying party may do for a person, until it ends. Its end is the end of every token, at once.
 
-use crate::store::op::{self as rows, GrantRow};
 use crate::Idp;
+use crate::store::op::{self as rows, GrantRow};
 use ::store::{CommitError, Ctx, Refused, Stmt, StoreFault, Unit};
 use openid::oidc::Acr;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,8 @@ impl Idp {
 
     /// Ends a grant for the reason that `event` states, with everything that its tokens open; nothing if it had ended.
     pub(crate) async fn end_grant(&self, ctx: &Ctx, id: &str, event: Event) -> Result<(), StoreFault> {
-        let unit = Unit::new(event.clone()).guard(rows::end_grant(id), Ended(event)).put_all(rows::after_end(id));
+        let unit =
+            Unit::new(event.clone()).guard(rows::end_grant(id), Ended(event)).put_all(rows::after_end(id));
         match self.store.commit(ctx, unit).await {
             Ok(_) | Err(CommitError::Lost(Ended(_))) => Ok(()),
             Err(CommitError::Fault(fault)) => Err(fault),
@@ -82,7 +83,8 @@ impl Idp {
 
     /// Forgets pushed requests, claims, refresh tokens and grants that are past their time.
     pub(crate) async fn forget_op(&self, ctx: &Ctx) -> Result<u64, StoreFault> {
-        let stmts = rows::forget(ctx.now_ms() - GRANT_KEPT_S * 1_000);
+        let mut stmts = rows::forget(ctx.now_ms() - GRANT_KEPT_S * 1_000);
+        stmts.push(Idp::forget_tickets());
         self.store.housekeeping(ctx, ::store::Reason::Expiry, stmts).await
     }
 }

@@ -13,9 +13,37 @@
 //!
 //! Start reading at [`signin`], then [`enrolment`] and [`relying_party`].
 
+mod answer;
+mod authorize;
 pub mod config;
+mod discovery;
+mod document;
+pub mod document_seal;
+pub mod enrolment;
+mod grant;
+pub mod http;
+mod inbox;
+mod jobs;
+pub mod metadata;
+mod op;
+mod page;
+mod pages;
+mod par;
+pub mod passkey;
+mod person;
+pub mod provision;
+pub mod relying_party;
+pub mod relying_party_form;
+mod relying_party_proof;
+pub mod result;
+pub mod sealed_claims;
+mod secret;
+mod service_seal;
 pub mod signin;
 pub mod store;
+mod token;
+mod userinfo;
+mod waiting;
 
 use ::store::Store;
 use custody::Custody;
@@ -32,12 +60,21 @@ pub struct Idp {
     pub(crate) custody: Custody,
     pub(crate) outbound: Client,
     pub(crate) config: Arc<Config>,
+    pub(crate) waiting: Arc<waiting::Waiting>,
+    pub(crate) memory: Arc<op::Memory>,
 }
 
 impl Idp {
     /// The role over its rooms; `outbound` is edge's client, the one way to a relying party's pages.
     pub fn new(store: Store, custody: Custody, outbound: Client, config: Config) -> Self {
-        Self { store, custody, outbound, config: Arc::new(config) }
+        Self {
+            store,
+            custody,
+            outbound,
+            config: Arc::new(config),
+            waiting: Arc::default(),
+            memory: Arc::default(),
+        }
     }
 
     /// The settings.

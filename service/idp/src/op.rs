@@ -5,9 +5,9 @@
 //! ```
 //! A refusal of a relying party that is named and known is an event; strangers get one answer, whatever was wrong.
 
+use crate::Idp;
 use crate::relying_party::RelyingParty;
 use crate::store::op as rows;
-use crate::Idp;
 use ::store::{Ctx, Stmt, StoreFault};
 use crypto::hash;
 use crypto::key::{KeyAlg, SignAlg};
@@ -194,9 +194,10 @@ impl Idp {
         let method = client_of(party).auth_method;
         match (method, auth) {
             (AuthMethod::None, ClientAuth::None { client_id: Some(_) }) => Some(None),
-            (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, ClientAuth::Secret { secret, .. }) => {
-                secret.matches_sha256(&party.secret_sha256?).then_some(None)
-            }
+            (
+                AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost,
+                ClientAuth::Secret { secret, .. },
+            ) => secret.matches_sha256(&party.secret_sha256?).then_some(None),
             (AuthMethod::PrivateKeyJwt, ClientAuth::Assertion(assertion)) => {
                 let issuer = self.config.issuer(tenant);
                 let audiences: &[&str] =

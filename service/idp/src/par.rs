@@ -5,10 +5,10 @@
 //! a refusal ─► event; no row
 //! ```
 
+use crate::Idp;
 use crate::op::{self, Known, OpError, Presented};
 use crate::relying_party::RelyingParty;
 use crate::store::op as rows;
-use crate::Idp;
 use ::store::{Ctx, Reason, StoreFault};
 use crypto::hash;
 use crypto::key::SignAlg;
@@ -86,6 +86,9 @@ impl Idp {
                 return Err(self.refuse_request(ctx, &known.party, fault.error, &fault.overreach).await?);
             }
         };
+        if let Some(error) = self.settle_hint(ctx, tenant, &mut pushed).await? {
+            return Err(self.refuse_request(ctx, &known.party, error, &[]).await?);
+        }
         if let Some(key) = &key {
             if pushed.checked.dpop_jkt.as_deref().is_some_and(|jkt| jkt != key.jkt()) {
                 let error = OauthError::of(ErrorCode::InvalidDpopProof, "dpop_jkt is another key's");
@@ -124,15 +127,20 @@ impl Idp {
         let party = party.filter(|party| party.is_active(ctx.now_ms()));
         let party = party.ok_or_else(|| page("there is no such relying party"))?;
         let known = Known { party, spend: None, assertion: None };
-        let judged = self.judge_pushed(ctx, tenant, &known, form).and_then(|pushed| match known.party.metadata.require_par {
-            true => Err(RequestFault {
-                error: OauthError::invalid_request("this client must push its requests"),
-                redirect: Some(Redirect { uri: pushed.checked.redirect_uri, state: pushed.checked.state }),
-                overreach: Vec::new(),
-            }),
-            false => Ok(pushed),
+        let judged = self.judge_pushed(ctx, tenant, &known, form).and_then(|pushed| {
+            match known.party.metadata.require_par {
+                true => Err(RequestFault {
+                    error: OauthError::invalid_request("this client must push its requests"),
+                    redirect: Some(Redirect {
+                        uri: pushed.checked.redirect_uri,
+                        state: pushed.checked.state,
+                    }),
+                    overreach: Vec::new(),
+                }),
+                false => Ok(pushed),
+            }
         });
-        let pushed = match judged {
+        let mut pushed = match judged {
             Ok(pushed) => pushed,
             Err(RequestFault { error, redirect, overreach }) => {
                 let event = op::refused_request(&client_id, &error, &overreach);
@@ -143,6 +151,11 @@ impl Idp {
                 });
             }
         };
+        if let Some(error) = self.settle_hint(ctx, tenant, &mut pushed).await? {
+            self.store.record(ctx, op::refused_request(&client_id, &error, &[])).await?;
+            let redirect = Redirect { uri: pushed.checked.redirect_uri, state: pushed.checked.state };
+            return Err(BeginError::Redirect { error, redirect });
+        }
         if let Err(fault) = self.ensure_signer(ctx, &known.party).await {
             tracing::error!(%fault, "no key signs ID Tokens for this relying party");
             return Err(page("this relying party cannot be served now"));
@@ -187,6 +200,24 @@ impl Idp {
             (None, None) => ("none", None),
         };
         Ok(PushedRequest { checked, proof_kind: kind.to_owned(), proof_jwt: jwt })
+    }
+
+    /// Reads an `id_token_hint`: from here on it stands as the `sub` that alone may sign in.
+    async fn settle_hint(
+        &self,
+        ctx: &Ctx,
+        tenant: &str,
+        pushed: &mut PushedRequest,
+    ) -> Result<Option<OauthError>, StoreFault> {
+        let Some(hint) = pushed.checked.id_token_hint.take() else { return Ok(None) };
+        match self.hinted(ctx, tenant, &pushed.checked.client_id, &hint).await? {
+            Ok(sub) if pushed.checked.claims.sub.as_ref().is_none_or(|asked| *asked == sub) => {
+                pushed.checked.claims.sub = Some(sub);
+                Ok(None)
+            }
+            Ok(_) => Ok(Some(OauthError::invalid_request("two hints name two persons"))),
+            Err(error) => Ok(Some(error)),
+        }
     }
 
     /// The algorithm that this relying party's ID Tokens are signed by must have its key before anybody signs in.

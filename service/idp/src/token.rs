@@ -10,8 +10,8 @@ use crate::grant::{Grant, GrantFacts};
 use crate::op::{self, Known, OpError, Presented};
 use crate::par::id_token_alg;
 use crate::relying_party::RelyingParty;
+use crate::result::Redeemable;
 use crate::sealed_claims::Under;
-use crate::redeemable::Redeemable;
 use crate::store::op::{self as rows, NewGrant, RefreshRow};
 use crate::{Idp, store};
 use ::store::{CommitError, Ctx, Refused, Stmt, StoreFault, Unit, id};
@@ -114,7 +114,8 @@ impl Idp {
         let jkt = key.as_ref().map(ProvedKey::jkt);
         let checked = checked_request(&found)?;
         let fits = rules::redeem(&checked, &client_id, redirect_uri, verifier, jkt.as_deref());
-        let open = found.code_until_ms > ctx.now_ms();
+        let is_asked = checked.claims.sub.as_deref().is_none_or(|asked| asked == found.facts.sub);
+        let open = found.code_until_ms > ctx.now_ms() && is_asked;
         let claims = found.claims.clone();
         let (Ok(()), true, Some(claims)) = (fits, open, claims) else {
             return Err(self.refuse_party(ctx, &client_id, DOOR, rules::invalid_grant()).await?);
@@ -134,7 +135,10 @@ impl Idp {
         let refresh = self.new_refresh(ctx, &issue, &claims);
         let unit = Unit::new(issued(&issue, &made, false));
         let unit = spending(unit, known.spend, key.as_ref(), &client_id)
-            .guard(store::result::spend(hash::sha256(code.expose().as_bytes()), &grant_id), Spent::Grant(client_id.clone()))
+            .guard(
+                store::result::spend(hash::sha256(code.expose().as_bytes()), &grant_id),
+                Spent::Grant(client_id.clone()),
+            )
             .put(self.grant_row(ctx, &issue, &found, refresh.is_some()).await?)
             .put_all(self.claims_row(ctx, &issue, &made, &claims))
             .put_all(refresh.as_ref().map(|refresh| refresh.1.clone()));
@@ -228,7 +232,8 @@ impl Idp {
         issue: &Issue<'_>,
         id_token: Option<(&Option<String>, Map<String, Value>)>,
     ) -> Result<Made, OpError> {
-        let (issuer, ttl_s) = (self.config.issuer(tenant), i64::try_from(self.config.access_ttl_s).unwrap_or(300));
+        let (issuer, ttl_s) =
+            (self.config.issuer(tenant), i64::try_from(self.config.access_ttl_s).unwrap_or(300));
         let iat = ctx.now.as_second();
         let expires_at = ctx.now.checked_add(SignedDuration::from_secs(ttl_s)).unwrap_or(Timestamp::MAX);
         let access = ProviderTokenClaims {
@@ -411,7 +416,11 @@ fn checked_request(found: &Redeemable) -> Result<CheckedRequest, StoreFault> {
 /// The claims that were asked for in the ID Token and granted.
 fn id_claims(checked: &CheckedRequest, granted: &Map<String, Value>) -> Map<String, Value> {
     let asked = |name: &&String| checked.claims.id_token.contains(name);
-    granted.iter().filter(|(name, _)| asked(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    granted
+        .iter()
+        .filter(|(name, _)| asked(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn refreshing<'a>(row: &RefreshRow, grant: &'a Grant, idle_d: u64) -> Refreshing<'a> {

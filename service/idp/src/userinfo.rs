@@ -1,12 +1,12 @@
 //! The userinfo door (OpenID Connect Core 1.0, 5.3), introspection (RFC 7662) and revocation (RFC 7009): each reads the grant, so an
 //! ended one ends here at once.
 
+use crate::Idp;
 use crate::grant::Grant;
 use crate::op::{self, OpError, Presented};
 use crate::par::id_token_alg;
 use crate::sealed_claims::Under;
 use crate::store::op as rows;
-use crate::Idp;
 use ::store::{Ctx, Reason, StoreFault};
 use crypto::hash;
 use crypto::jose::jws::Draft;
@@ -51,17 +51,22 @@ impl Idp {
         in_body: Option<&str>,
     ) -> Result<Userinfo, OpError> {
         let (token, is_dpop) = token_of(presented.authorization, in_body)?;
-        let Some(live) = self.live_token(ctx, tenant, token).await? else { return Err(invalid_token().into()) };
+        let Some(live) = self.live_token(ctx, tenant, token).await? else {
+            return Err(invalid_token().into());
+        };
         self.prove_token(ctx, tenant, presented, (token, is_dpop), &live).await?;
         let sealed = rows::claims(&self.store, ctx, hash::sha256(token.as_bytes())).await?;
         let place = live.grant.id.as_bytes();
-        let opened = sealed.and_then(|sealed| Under::AccessToken.open(token, ctx.tenant.as_str(), place, &sealed));
+        let opened =
+            sealed.and_then(|sealed| Under::AccessToken.open(token, ctx.tenant.as_str(), place, &sealed));
         let mut claims = opened.unwrap_or_default();
         claims.insert("sub".to_owned(), live.claims.sub.clone().into());
         let party = self.relying_party(ctx, &live.claims.client_id).await?.ok_or_else(invalid_token)?;
         match party.metadata.userinfo_alg.as_deref().and_then(|name| SignAlg::from_jws_name(name).ok()) {
             None => Ok(Userinfo::Plain(claims)),
-            Some(_) => self.sign_userinfo(ctx, &live, claims, id_token_alg(&party)).await.map(Userinfo::Signed),
+            Some(_) => {
+                self.sign_userinfo(ctx, &live, claims, id_token_alg(&party)).await.map(Userinfo::Signed)
+            }
         }
     }
 
@@ -148,13 +153,22 @@ impl Idp {
         let client_id = known.party.client_id;
         self.spend_alone(ctx, &client_id, presented.door, known.spend).await?;
         if is_public {
-            return Err(self.refuse_party(ctx, &client_id, presented.door, OauthError::invalid_client()).await?);
+            return Err(self
+                .refuse_party(ctx, &client_id, presented.door, OauthError::invalid_client())
+                .await?);
         }
         if let Some(live) = self.live_token(ctx, tenant, token.expose()).await? {
             let is_own = live.claims.client_id == client_id;
-            return Ok(if is_own { Introspection::of_access_token(&live.claims) } else { Introspection::inactive() });
+            return Ok(if is_own {
+                Introspection::of_access_token(&live.claims)
+            } else {
+                Introspection::inactive()
+            });
         }
-        Ok(self.introspect_refresh(ctx, tenant, &client_id, &token).await?.unwrap_or(Introspection::inactive()))
+        Ok(self
+            .introspect_refresh(ctx, tenant, &client_id, &token)
+            .await?
+            .unwrap_or(Introspection::inactive()))
     }
 
     async fn introspect_refresh(
@@ -165,7 +179,8 @@ impl Idp {
         token: &Secret<String>,
     ) -> Result<Option<Introspection>, StoreFault> {
         let row = rows::refresh(&self.store, ctx, hash::sha256(token.expose().as_bytes())).await?;
-        let Some(row) = row.filter(|row| row.spent_at_ms.is_none() && row.expires_at_ms > ctx.now_ms()) else {
+        let Some(row) = row.filter(|row| row.spent_at_ms.is_none() && row.expires_at_ms > ctx.now_ms())
+        else {
             return Ok(None);
         };
         let grant = self.standing_grant(ctx, &row.grant_id).await?;
@@ -237,7 +252,10 @@ impl Idp {
 
 /// The token of a request: in the header by either scheme, or in a form (RFC 6750, 2.1 and 2.2), never in both. The second is
 /// whether it came with the DPoP scheme.
-fn token_of<'a>(authorization: Option<&'a str>, in_body: Option<&'a str>) -> Result<(&'a str, bool), OauthError> {
+fn token_of<'a>(
+    authorization: Option<&'a str>,
+    in_body: Option<&'a str>,
+) -> Result<(&'a str, bool), OauthError> {
     match (authorization, in_body) {
         (Some(_), Some(_)) => Err(OauthError::invalid_request("two access tokens came")),
         (None, Some(token)) => Ok((token, false)),

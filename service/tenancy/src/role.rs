@@ -193,13 +193,27 @@ pub enum Permission {
     RelayMembersAdmin,
     /// Read the masked configuration and the detail of readiness.
     ConfigRead,
+    /// Read relying parties, what they proved and their seals.
+    RelyingPartiesRead,
+    /// Register, change, prove, seal and remove relying parties.
+    RelyingPartiesAdmin,
+    /// Read enrolments: ids, classes and states, no persons.
+    EnrolmentsRead,
+    /// Invite people to enrol, approve and revoke their devices.
+    EnrolmentsAdmin,
+    /// Read how sign-ins ended.
+    SigninsRead,
+    /// List, show and inspect document seals.
+    DocumentSealsRead,
+    /// Issue and revoke document seals.
+    DocumentSealsIssue,
     /// Whatever every authenticated party may do: ask who it is, end its own session.
     Own,
 }
 
 impl Permission {
     /// Every permission once, in the order of the table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 31] = [
         Self::TenantsAdmin,
         Self::OperatorsRead,
         Self::OperatorsAdmin,
@@ -223,6 +237,13 @@ impl Permission {
         Self::RelayMembersRead,
         Self::RelayMembersAdmin,
         Self::ConfigRead,
+        Self::RelyingPartiesRead,
+        Self::RelyingPartiesAdmin,
+        Self::EnrolmentsRead,
+        Self::EnrolmentsAdmin,
+        Self::SigninsRead,
+        Self::DocumentSealsRead,
+        Self::DocumentSealsIssue,
         Self::Own,
     ];
 
@@ -237,20 +258,29 @@ impl Permission {
             | Self::KeysAdmin
             | Self::TrustAnchorsAdmin
             | Self::LedgerTokensAdmin
+            | Self::RelyingPartiesAdmin
             | Self::RelayMembersAdmin => Roles::of(&[Owner, Admin]),
             Self::OperatorsRead
             | Self::ServiceAccountsRead
             | Self::KeysAccesses
             | Self::LedgerRead
             | Self::RelayMembersRead
+            | Self::RelyingPartiesRead
+            | Self::SigninsRead
             | Self::ConfigRead => Roles::of(&[Owner, Admin, Auditor]),
-            Self::KeysRead | Self::CredentialsRead => Roles::of(&[Owner, Admin, IssuerOperator, Auditor]),
-            Self::KeysSign | Self::CredentialsIssue | Self::CredentialTypesAdmin => {
-                Roles::of(&[Owner, Admin, IssuerOperator])
+            Self::KeysRead | Self::CredentialsRead | Self::EnrolmentsRead => {
+                Roles::of(&[Owner, Admin, IssuerOperator, Auditor])
             }
+            Self::KeysSign
+            | Self::CredentialsIssue
+            | Self::CredentialTypesAdmin
+            | Self::EnrolmentsAdmin
+            | Self::DocumentSealsIssue => Roles::of(&[Owner, Admin, IssuerOperator]),
             Self::VerificationsRead => Roles::of(&[Owner, Admin, Verifier, Auditor]),
             Self::VerificationsRequest => Roles::of(&[Owner, Admin, Verifier]),
-            Self::KeysPublic | Self::TrustAnchorsRead | Self::Own => Roles::of(&Role::ALL),
+            Self::KeysPublic | Self::TrustAnchorsRead | Self::DocumentSealsRead | Self::Own => {
+                Roles::of(&Role::ALL)
+            }
         }
     }
 
@@ -287,6 +317,13 @@ impl Permission {
             Self::RelayMembersRead => "relay-members-read",
             Self::RelayMembersAdmin => "relay-members-admin",
             Self::ConfigRead => "config-read",
+            Self::RelyingPartiesRead => "relying-parties-read",
+            Self::RelyingPartiesAdmin => "relying-parties-admin",
+            Self::EnrolmentsRead => "enrolments-read",
+            Self::EnrolmentsAdmin => "enrolments-admin",
+            Self::SigninsRead => "signins-read",
+            Self::DocumentSealsRead => "document-seals-read",
+            Self::DocumentSealsIssue => "document-seals-issue",
             Self::Own => "own",
         }
     }
@@ -319,6 +356,9 @@ mod tests {
             Permission::RelayMembersAdmin,
             Permission::VerificationsRequest,
             Permission::TrustAnchorsAdmin,
+            Permission::RelyingPartiesAdmin,
+            Permission::EnrolmentsAdmin,
+            Permission::DocumentSealsIssue,
             Permission::LedgerTokensAdmin,
         ];
         for permission in changing {

@@ -40,7 +40,10 @@ fn documents() -> Doors<Idp> {
             .cors()
     };
     Doors::new()
-        .door(metadata("/t/{tenant}/idp/.well-known/openid-configuration", "fetchProviderMetadata"), provider_metadata)
+        .door(
+            metadata("/t/{tenant}/idp/.well-known/openid-configuration", "fetchProviderMetadata"),
+            provider_metadata,
+        )
         .door(
             metadata("/.well-known/openid-configuration/t/{tenant}/idp", "fetchProviderMetadataInserted"),
             provider_metadata,

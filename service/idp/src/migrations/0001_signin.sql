@@ -40,6 +40,7 @@ CREATE TABLE idp_invite (
 CREATE TABLE idp_person (
   tenant_id TEXT NOT NULL, -- data: none; keep: last enrolment + 90 days; erase: expiry
   person_id TEXT NOT NULL, -- data: pseudonym; keep: last enrolment + 90 days; erase: expiry
+  commitment BLOB, -- data: pseudonym (keyed); keep: last enrolment + 90 days; erase: expiry
   starts BIGINT NOT NULL, -- data: none; keep: last enrolment + 90 days; erase: expiry
   starts_since_ms BIGINT NOT NULL, -- data: none; keep: last enrolment + 90 days; erase: expiry
   pause_s BIGINT NOT NULL, -- data: none; keep: last enrolment + 90 days; erase: expiry
@@ -48,6 +49,7 @@ CREATE TABLE idp_person (
   created_at_ms BIGINT NOT NULL, -- data: none; keep: last enrolment + 90 days; erase: expiry
   PRIMARY KEY (tenant_id, person_id)
 );
+CREATE UNIQUE INDEX idp_person_anchor ON idp_person (tenant_id, commitment);
 
 -- A device of a person: public keys, no name, no photo, no document.
 CREATE TABLE idp_enrolment (
@@ -79,7 +81,6 @@ CREATE TABLE idp_enrolment (
 CREATE UNIQUE INDEX idp_enrolment_dk ON idp_enrolment (tenant_id, dk_sha256);
 CREATE UNIQUE INDEX idp_enrolment_handle ON idp_enrolment (tenant_id, handle_mac);
 CREATE INDEX idp_enrolment_person ON idp_enrolment (tenant_id, person_id);
-CREATE INDEX idp_enrolment_anchor ON idp_enrolment (tenant_id, commitment);
 CREATE INDEX idp_enrolment_order ON idp_enrolment (tenant_id, created_at_ms, enrolment_id);
 
 -- A sign-in that a browser waits for. Gone with its answer, whatever the verdict.

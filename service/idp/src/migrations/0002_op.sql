@@ -65,6 +65,7 @@ CREATE TABLE idp_passkey (
   credential_sha256 BLOB NOT NULL, -- data: pseudonym (hash); keep: removal or revocation + 90 days; erase: DELETE
   credential_id BLOB NOT NULL, -- data: pseudonym; keep: removal or revocation + 90 days; erase: DELETE
   public_key BLOB NOT NULL, -- data: pseudonym (public key); keep: removal or revocation + 90 days; erase: DELETE
+  alg TEXT NOT NULL, -- data: none; keep: removal or revocation + 90 days; erase: DELETE
   sign_count BIGINT NOT NULL, -- data: none; keep: removal or revocation + 90 days; erase: DELETE
   backup_eligible BIGINT NOT NULL, -- data: none; keep: removal or revocation + 90 days; erase: DELETE
   backed_up BIGINT NOT NULL, -- data: none; keep: removal or revocation + 90 days; erase: DELETE

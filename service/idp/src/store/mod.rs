@@ -1,15 +1,36 @@
 //! All SQL of the room, a file a noun.
 
+pub(crate) mod document_seal;
+pub(crate) mod enrolment;
+pub(crate) mod op;
+pub(crate) mod passkey;
+pub(crate) mod relying_party;
+pub(crate) mod result;
+pub(crate) mod secret;
+pub(crate) mod signin;
+
 use ::store::Migrations;
 
 /// The room's migrations.
 pub const MIGRATIONS: Migrations = Migrations {
     room: "idp",
-    list: &[("0001_signin.sql", include_str!("../migrations/0001_signin.sql"))],
+    list: &[
+        ("0001_signin.sql", include_str!("../migrations/0001_signin.sql")),
+        ("0002_op.sql", include_str!("../migrations/0002_op.sql")),
+    ],
 };
 
 /// Every statement of the room, so that one test tries each on every engine.
 pub fn statements() -> Vec<&'static str> {
-    let files: &[&[&'static str]] = &[];
+    let files: &[&[&'static str]] = &[
+        document_seal::STATEMENTS,
+        enrolment::STATEMENTS,
+        op::STATEMENTS,
+        passkey::STATEMENTS,
+        relying_party::STATEMENTS,
+        result::STATEMENTS,
+        secret::STATEMENTS,
+        signin::STATEMENTS,
+    ];
     files.concat()
 }

@@ -37,20 +37,20 @@ const FORGET_PUSHED: &str = "DELETE FROM idp_pushed WHERE tenant_id = :tenant AN
 const PUT_GRANT: &str = "INSERT INTO idp_grant
      (tenant_id, grant_id, client_id, person_id, enrolment_id, facts, scopes, acr, jkt, created_at_ms, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4, $5, $6, $7, $8, :now, $9)";
-const GRANT: &str = "SELECT grant_id, client_id, facts, scopes, acr, jkt, ended_at_ms, created_at_ms, expires_at_ms
+const GRANT: &str =
+    "SELECT grant_id, client_id, facts, scopes, acr, jkt, ended_at_ms, created_at_ms, expires_at_ms
      FROM idp_grant WHERE tenant_id = :tenant AND grant_id = $1";
-const END_GRANT: &str =
-    "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND grant_id = $1 AND ended_at_ms IS NULL";
-const END_OF_ENROLMENT: &str =
-    "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND enrolment_id = $1 AND ended_at_ms IS NULL";
-const END_OF_PERSON: &str =
-    "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND person_id = $1 AND ended_at_ms IS NULL";
+const END_GRANT: &str = "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND grant_id = $1 AND ended_at_ms IS NULL";
+const END_OF_ENROLMENT: &str = "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND enrolment_id = $1 AND ended_at_ms IS NULL";
+const END_OF_PERSON: &str = "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND person_id = $1 AND ended_at_ms IS NULL";
 const FORGET_GRANTS: &str = "DELETE FROM idp_grant WHERE tenant_id = :tenant AND expires_at_ms <= $1";
-const PUT_CLAIMS: &str = "INSERT INTO idp_token_claims (tenant_id, token_sha256, grant_id, claims, expires_at_ms)
+const PUT_CLAIMS: &str =
+    "INSERT INTO idp_token_claims (tenant_id, token_sha256, grant_id, claims, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4)";
 const CLAIMS: &str = "SELECT claims FROM idp_token_claims
      WHERE tenant_id = :tenant AND token_sha256 = $1 AND expires_at_ms > :now";
-const FORGET_CLAIMS: &str = "DELETE FROM idp_token_claims WHERE tenant_id = :tenant AND expires_at_ms <= :now";
+const FORGET_CLAIMS: &str =
+    "DELETE FROM idp_token_claims WHERE tenant_id = :tenant AND expires_at_ms <= :now";
 const DROP_CLAIMS: &str = "DELETE FROM idp_token_claims WHERE tenant_id = :tenant AND grant_id = $1";
 const PUT_REFRESH: &str = "INSERT INTO idp_refresh
      (tenant_id, token_sha256, grant_id, claims, used_at_ms, created_at_ms, expires_at_ms)
@@ -128,7 +128,11 @@ pub(crate) async fn push(
 }
 
 /// The request behind a `request_uri` that nobody has opened.
-pub(crate) async fn pushed(store: &Store, ctx: &Ctx, uri_sha256: [u8; 32]) -> Result<Option<PushedRow>, StoreFault> {
+pub(crate) async fn pushed(
+    store: &Store,
+    ctx: &Ctx,
+    uri_sha256: [u8; 32],
+) -> Result<Option<PushedRow>, StoreFault> {
     let row = store.read(ctx).one(Stmt::new(PUSHED).blob(uri_sha256)).await?;
     row.map(|row| Ok(PushedRow { client_id: row.text(0)?, request: row.blob(1)? })).transpose()
 }
@@ -164,7 +168,11 @@ pub(crate) async fn grant(store: &Store, ctx: &Ctx, id: &str) -> Result<Option<G
     store.read(ctx).one(Stmt::new(GRANT).text(id)).await?.as_ref().map(grant_of).transpose()
 }
 
-pub(crate) async fn grant_facts(store: &Store, ctx: &Ctx, row: &GrantRow) -> Result<Secret<Vec<u8>>, StoreFault> {
+pub(crate) async fn grant_facts(
+    store: &Store,
+    ctx: &Ctx,
+    row: &GrantRow,
+) -> Result<Secret<Vec<u8>>, StoreFault> {
     store.opened(ctx, grant_field(&row.id), &row.facts).await
 }
 
@@ -206,7 +214,11 @@ pub(crate) fn put_claims(token_sha256: [u8; 32], grant: &str, claims: Vec<u8>, e
     Stmt::new(PUT_CLAIMS).blob(token_sha256).text(grant).blob(claims).int(expires_at_ms)
 }
 
-pub(crate) async fn claims(store: &Store, ctx: &Ctx, token_sha256: [u8; 32]) -> Result<Option<Vec<u8>>, StoreFault> {
+pub(crate) async fn claims(
+    store: &Store,
+    ctx: &Ctx,
+    token_sha256: [u8; 32],
+) -> Result<Option<Vec<u8>>, StoreFault> {
     store.read(ctx).one(Stmt::new(CLAIMS).blob(token_sha256)).await?.map(|row| row.blob(0)).transpose()
 }
 
