@@ -9,13 +9,16 @@
 mod answer;
 mod consent;
 mod place;
+mod relay;
 mod signin;
 mod trouble;
 
 pub use place::Place;
+pub use relay::{Alone, Contacts, Join, MakeInvite, Receive, Send};
 pub use signin::{Approve, Enrol};
 pub use trouble::Trouble;
 
+use crate::engine::relay::RelayLink;
 use crate::engine::{Choice, Clock, Outcome, Wallet};
 use crate::page;
 use crate::text;
@@ -32,7 +35,7 @@ use std::process::ExitCode;
 pub enum Verb {
     /// Make a wallet: an encrypted file for credentials and their software keys
     Init(Init),
-    /// Accept an offered credential, after showing who offers what
+    /// Accept an offered credential, after showing who offers what; or a relay invite
     Accept(Accept),
     /// List the credentials in the wallet
     List(List),
@@ -51,6 +54,21 @@ pub enum Verb {
     /// Whom this wallet trusts
     #[command(subcommand)]
     Trust(Trust),
+    /// Become a member of a relay network
+    Join(Join),
+    /// Make an invite: a link that one person accepts once
+    Invite(MakeInvite),
+    /// Members of the relay network that you know
+    #[command(subcommand)]
+    Contacts(Contacts),
+    /// Send a message over the relay
+    Send(Send),
+    /// Go online and print the messages that came
+    Receive(Receive),
+    /// What the relay network promises, and how much of it is spent
+    Privacy(Alone),
+    /// Stay online, so that going online tells nobody anything
+    Daemon(Alone),
 }
 
 /// Arguments of `wallet init`.
@@ -67,7 +85,7 @@ pub struct Init {
 /// Arguments of `wallet accept`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Accept {
-    /// The offer's link, as openid-credential-offer://…
+    /// The offer's link, as openid-credential-offer://…, or an invite, as tessera:invite/…
     #[arg(value_name = "URI")]
     pub uri: String,
     /// The transaction code that came by another way
@@ -226,6 +244,13 @@ pub fn perform(verb: &Verb, terminal: &mut Terminal<'_>) -> Result<(), Trouble> 
         Verb::Approve(args) => signin::approve(args, terminal),
         Verb::History(args) => history(args, terminal),
         Verb::Trust(verb) => trust(verb, terminal),
+        Verb::Join(args) => relay::join(args, terminal),
+        Verb::Invite(args) => relay::invite(args, terminal),
+        Verb::Contacts(verb) => relay::contacts(verb, terminal),
+        Verb::Send(args) => relay::send(args, terminal),
+        Verb::Receive(args) => relay::receive(args, terminal),
+        Verb::Privacy(args) => relay::privacy(args, terminal),
+        Verb::Daemon(args) => relay::daemon(args, terminal),
     }
 }
 
@@ -243,6 +268,9 @@ fn init(args: &Init, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {
 }
 
 fn accept(args: &Accept, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {
+    if RelayLink::is_one(&args.uri) {
+        return relay::accept_link(&args.uri, &args.place, terminal);
+    }
     let mut wallet = args.place.open(terminal)?;
     let offer = wallet.offer(&args.uri)?;
     if !agrees_to_offer(offer.summary(), terminal)? {

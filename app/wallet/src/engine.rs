@@ -15,6 +15,7 @@ mod device;
 mod enrol;
 mod held;
 mod present;
+pub mod relay;
 pub mod status;
 pub mod steps;
 

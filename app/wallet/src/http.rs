@@ -3,6 +3,10 @@
 //! No redirect is followed, no proxy of the environment is used, no cookie is kept, every body has a bound and every wait an
 //! end. `localhost` and every name under it mean this machine (RFC 6761, 6.3); plain http goes there and nowhere else.
 
+mod stream;
+
+pub(crate) use stream::Stream;
+
 use openid::errand::{Answered, Errand, Method};
 use openid::wire::{self, AddressFault, Reach};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -27,7 +31,7 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// The client. Clones share its connections; it may be used by many threads at once.
 #[derive(Debug, Clone)]
-pub struct Client(Agent);
+pub struct Client(Agent, Arc<Vec<Certificate<'static>>>);
 
 /// What came back, within the errand's bound.
 pub struct Answer {
@@ -87,8 +91,9 @@ impl Client {
         if let Some(pem) = extra_ca_pem {
             roots.extend(authorities(pem)?);
         }
+        let roots = Arc::new(roots);
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .root_certs(RootCerts::Specific(Arc::clone(&roots)))
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .build();
         let config = Agent::config_builder()
@@ -102,7 +107,16 @@ impl Client {
             .max_response_header_size(HEADER_BYTES_MAX)
             .user_agent("tessera-wallet")
             .build();
-        Ok(Client(Agent::with_parts(config, DefaultConnector::default(), LoopbackNames::default())))
+        Ok(Client(Agent::with_parts(config, DefaultConnector::default(), LoopbackNames::default()), roots))
+    }
+
+    /// Opens a connection to the host of `url`, in TLS for https: for the link to a relay. Every read and write of it ends within
+    /// `timeout` until [`Stream::set_wait`] says otherwise.
+    ///
+    /// # Errors
+    /// [`HttpFault`].
+    pub(crate) fn connect(&self, url: &str, timeout: Duration) -> Result<Stream, HttpFault> {
+        stream::open(url, timeout, &self.1)
     }
 
     /// Performs one errand. Any status but a redirect is an answer.

@@ -99,6 +99,27 @@ pages! {
         cause "It ended, it was answered already, a document is missing, expired or of somebody else, or the service asks for more \
                than a code can prove.",
         fix "Begin again. If the message names the document, enrol anew with a valid one.";
+    NOT_A_MEMBER = 2 "wallet/not-a-member": "This wallet is no member of that relay network",
+        cause "It has joined none, is a member of another one, or the network takes members by link alone.",
+        fix "Ask the network's operator for a member link and give it to `tessera wallet join`. For a second network make a second \
+             wallet with --home.";
+    ONLINE_ELSEWHERE = 2 "wallet/online-elsewhere": "Another process of this wallet is online",
+        cause "`tessera wallet daemon`, `receive` or `send --wait` runs with this wallet. Two at once would use the same keys.",
+        fix "Stop the other one, or let it do the work: `tessera wallet send` without --wait leaves the message for it.";
+    NO_CONTACT = 2 "wallet/no-contact": "No one contact here can be meant, or none that is open",
+        cause "The id or name was mistyped or fits several, enrolment still goes on, or the contact is blocked or gone.",
+        fix "See `tessera wallet contacts list`. A pending contact needs both sides online for some rounds; one that is gone needs a \
+             new invite.";
+    CODES_DIFFER = 1 "wallet/codes-differ": "The codes differ",
+        cause "Both of you should see the same nine digits. If they differ, somebody else took the invite or stands between you.",
+        fix "Read the code again. If it still differs, remove the contact, and hand over a new invite by a way that you both trust.";
+    INVITE_REJECTED = 1 "wallet/invite-rejected": "The invite cannot be accepted",
+        cause "It is for another network, expired, your own, accepted here before, or its key is none.",
+        fix "Ask for a new invite.";
+    RELAY_REJECTED = 1 "wallet/relay-rejected": "What the relay says fails a check",
+        cause "A statement is not signed by all relays of the network, is of another network, or does not fit what it describes. \
+               Nothing of it was believed, and no message was sent.",
+        fix "Ask the network's operator. There is no way around a failed check.";
     FAULT = 5 "wallet/fault": "The wallet could not do its own part",
         cause "Signing or encrypting failed. That is a fault of this program.",
         fix "Report it with the message; it holds no secret.";

@@ -132,6 +132,109 @@ impl SigninRecord {
     }
 }
 
+/// The relay network that this wallet is a member of.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct MembershipRecord {
+    v: u8,
+    /// Id of the network, hexadecimal.
+    pub(crate) network: String,
+    /// The manifest with its signatures, as the relays serve it.
+    pub(crate) manifest: String,
+    /// The relay that is dialled.
+    pub(crate) url: String,
+    /// What the member calls himself.
+    pub(crate) name: String,
+    /// The member's id, where one was given.
+    pub(crate) member: Option<String>,
+    /// Seed of the member key, base64url.
+    seed: String,
+}
+
+/// A letter that came over the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterRecord {
+    v: u8,
+    /// Id of the contact.
+    pub contact: String,
+    /// The contact's name when the letter came.
+    pub name: String,
+    /// How far the contact was believed then.
+    pub state: String,
+    /// What it says; other bytes than text are shown as such.
+    pub text: String,
+    /// When it came, in Unix milliseconds.
+    pub at_ms: i64,
+    /// Its place among those that came at once.
+    pub order: u32,
+    /// Somebody has read it.
+    pub is_read: bool,
+}
+
+/// A letter that waits for the process that is online.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OutgoingRecord {
+    v: u8,
+    /// Id of the contact, hexadecimal.
+    pub(crate) contact: String,
+    /// What it says, base64url.
+    text: String,
+    /// When it was written, in Unix milliseconds.
+    at_ms: u64,
+}
+
+impl MembershipRecord {
+    /// A membership that begins.
+    pub(crate) fn of(
+        manifest: &mailbox::network::VerifiedManifest,
+        url: &str,
+        name: &str,
+        member: Option<String>,
+        seed: &crypto::secret::Secret<[u8; 64]>,
+    ) -> Self {
+        Self {
+            v: VERSION,
+            network: manifest.network().to_string(),
+            manifest: manifest.signed().encode(),
+            url: url.to_owned(),
+            name: name.to_owned(),
+            member,
+            seed: crypto::base64::url_encode(seed.expose()),
+        }
+    }
+}
+
+impl LetterRecord {
+    /// A letter that came just now.
+    pub(crate) fn of(contact: &str, name: &str, state: &str, bytes: &[u8], at_ms: i64, order: u32) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (contact, name, state) = (contact.to_owned(), name.to_owned(), state.to_owned());
+        Self { v: VERSION, contact, name, state, text, at_ms, order, is_read: false }
+    }
+
+    /// The same, read.
+    pub(crate) fn read(&self) -> Self {
+        Self { is_read: true, ..self.clone() }
+    }
+
+    /// When.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.at_ms).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl OutgoingRecord {
+    /// A letter that is left.
+    pub(crate) fn of(contact: &str, text: &[u8], at_ms: u64) -> Self {
+        Self { v: VERSION, contact: contact.to_owned(), text: crypto::base64::url_encode(text), at_ms }
+    }
+
+    /// What it says.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        crypto::base64::url_decode(&self.text).ok()
+    }
+}
+
 impl CredentialRecord {
     /// The one maker; fills in the version.
     pub(crate) fn of(received: &openid::vci::wallet::ReceivedCredential, at: Timestamp) -> Self {

@@ -13,7 +13,7 @@ use crypto::{aead, random};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Memory of one key derivation, KiB: 64 MiB, so that guessing costs.
@@ -52,6 +52,14 @@ pub enum Kind {
     Enrolment,
     /// One sign-in, as its person decided it.
     Signin,
+    /// The relay network that this wallet is a member of.
+    Membership,
+    /// The member's state: its core, and each contact with its chains.
+    Mailbox,
+    /// A letter that came over the relay.
+    Letter,
+    /// A letter that waits for the process that is online.
+    Outgoing,
 }
 
 impl Kind {
@@ -63,6 +71,10 @@ impl Kind {
             Self::Anchor => "anchor",
             Self::Enrolment => "enrolment",
             Self::Signin => "signin",
+            Self::Membership => "membership",
+            Self::Mailbox => "mailbox",
+            Self::Letter => "letter",
+            Self::Outgoing => "outgoing",
         }
     }
 }
@@ -142,6 +154,12 @@ impl Vault {
             Ok(opened) if opened.expose() == PROOF => Ok(vault),
             _ => Err(VaultFault::Locked),
         }
+    }
+
+    /// The folder of the file; none for a wallet in memory.
+    pub fn home(&self) -> Option<PathBuf> {
+        let path = self.database.path().filter(|path| !path.is_empty())?;
+        Path::new(path).parent().map(Path::to_path_buf)
     }
 
     /// Writes a record, replacing one of the same kind and id.

@@ -237,6 +237,11 @@ impl Contact {
         self.outbox.len() + self.greeting.as_ref().map_or(0, |greeting| greeting.outbox.len())
     }
 
+    /// Cells that were not sent yet, or must be sent again.
+    pub fn unsent(&self) -> usize {
+        self.outbox.unsent_cells() + self.greeting.as_ref().map_or(0, |greeting| greeting.outbox.unsent_cells())
+    }
+
     /// Whether a message still waits for its ack.
     pub fn holds(&self, message: u32) -> bool {
         self.outbox.holds(message)

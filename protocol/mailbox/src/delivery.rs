@@ -254,6 +254,11 @@ impl Outbox {
         self.cells.is_empty()
     }
 
+    /// Cells that wait to be sent now.
+    pub fn unsent_cells(&self) -> usize {
+        self.cells.iter().filter(|cell| cell.sent.is_none()).count()
+    }
+
     /// Whether any cell of a message still waits for its ack.
     pub fn holds(&self, message: u32) -> bool {
         self.cells.iter().any(|cell| cell.message == message)

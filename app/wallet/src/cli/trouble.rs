@@ -1,11 +1,14 @@
 //! What a verb says when it fails: four lines (what, cause, fix, page), and the exit code that scripts read.
 
 use crate::anchor::AnchorFault;
+use crate::engine::relay::{RelayError, RelayFault};
 use crate::engine::{AcceptError, PresentError, WalletFault};
 use crate::http::HttpFault;
 use crate::page::{self, Page};
 use crate::text;
 use crate::vault::VaultFault;
+use mailbox::client::{AcceptRefusal, InviteRefusal, SendRefusal, VerifyRefusal};
+use mailbox::delivery::QueueRefusal;
 use openid::errand::PeerRefusal;
 use openid::vci::offer::OfferFault;
 use openid::vci::wallet::AcceptFault;
@@ -66,6 +69,54 @@ impl From<WalletFault> for Trouble {
             WalletFault::NotHeld(_) | WalletFault::NoAnchor(_) => {
                 Self::of(&page::NOT_HELD, fault.to_string())
             }
+        }
+    }
+}
+
+impl From<RelayError> for Trouble {
+    fn from(fault: RelayError) -> Self {
+        let page = match &fault {
+            RelayError::Vault(_) | RelayError::Relay(_) => return Self::of_relay(fault),
+            RelayError::NotMember | RelayError::OtherNetwork(_) | RelayError::MembersOnly => {
+                &page::NOT_A_MEMBER
+            }
+            RelayError::OnlineElsewhere => &page::ONLINE_ELSEWHERE,
+            RelayError::Link(_) => &page::USAGE,
+            RelayError::NoContact(_)
+            | RelayError::Send(SendRefusal::Unknown | SendRefusal::State(_))
+            | RelayError::Verify(VerifyRefusal::Unknown | VerifyRefusal::State(_)) => &page::NO_CONTACT,
+            RelayError::Verify(VerifyRefusal::Differ) => &page::CODES_DIFFER,
+            RelayError::Invite(InviteRefusal::Name | InviteRefusal::Url)
+            | RelayError::Accept(AcceptRefusal::Name)
+            | RelayError::Send(SendRefusal::Queue(QueueRefusal::TooLong)) => &page::USAGE,
+            RelayError::Invite(InviteRefusal::Full)
+            | RelayError::Accept(AcceptRefusal::Full)
+            | RelayError::Send(SendRefusal::Queue(QueueRefusal::Full))
+            | RelayError::OutgoingFull => &page::FULL,
+            RelayError::Accept(
+                AcceptRefusal::Network
+                | AcceptRefusal::Expired
+                | AcceptRefusal::Own
+                | AcceptRefusal::Again
+                | AcceptRefusal::Enrol(_),
+            ) => &page::INVITE_REJECTED,
+        };
+        Self::of(page, fault.to_string())
+    }
+}
+
+impl Trouble {
+    fn of_relay(fault: RelayError) -> Self {
+        match fault {
+            RelayError::Vault(fault) => fault.into(),
+            RelayError::Relay(RelayFault::Http(fault)) => fault.into(),
+            RelayError::Relay(RelayFault::Refused { status, .. }) if status < 500 => {
+                Self::of(&page::PEER_REFUSED, fault.to_string())
+            }
+            RelayError::Relay(RelayFault::Refused { .. } | RelayFault::Link(_)) => {
+                Self::of(&page::UNREACHABLE, fault.to_string())
+            }
+            other => Self::of(&page::RELAY_REJECTED, other.to_string()),
         }
     }
 }

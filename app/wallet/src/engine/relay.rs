@@ -156,7 +156,7 @@ impl Wallet {
         }
         let manifest = doors::network(&self.client, &link.url, link.network)?;
         let seed = Secret::new(crypto::random::array::<64>());
-        let member = doors::join(&self.client, &manifest, link, &seed)?;
+        let member = doors::join(&self.client, &manifest, link, &seed, self.relay_now_ms())?;
         self.begin_membership(&manifest, &link.url, name, Some(member), &seed)
     }
 
@@ -206,14 +206,22 @@ impl Wallet {
         Ok((self.load(&membership)?, membership))
     }
 
-    /// Makes an invite; the link.
+    /// Makes an invite; its bytes. With a name, the member calls himself so from now on.
     ///
     /// # Errors
     /// [`RelayError`].
-    pub fn relay_invite(&mut self, mailbox: &mut Mailbox) -> Result<Secret<Vec<u8>>, RelayError> {
+    pub fn relay_invite(
+        &mut self,
+        mailbox: &mut Mailbox,
+        name: Option<&str>,
+    ) -> Result<Secret<Vec<u8>>, RelayError> {
+        if let Some(name) = name {
+            mailbox.client_mut().set_name(name);
+        }
         let url = mailbox.membership.url.clone();
         let mut now = self.relay_now_ms();
-        let bytes = mailbox.act(&mut now, |client, moment| client.invite(&url, moment).map(Invite::encode))?;
+        let bytes =
+            mailbox.act(&mut now, |client, moment| client.invite(&url, moment).map(Invite::encode))?;
         self.store_mailbox(mailbox)?;
         Ok(bytes)
     }
@@ -327,10 +335,7 @@ impl Wallet {
         let records: Vec<(String, Vec<u8>)> = letters
             .iter()
             .filter(|letter| !letter.record.is_read)
-            .map(|letter| {
-                let read = LetterRecord { is_read: true, ..letter.record.clone() };
-                (letter.id.clone(), record::encode(&read))
-            })
+            .map(|letter| (letter.id.clone(), record::encode(&letter.record.read())))
             .collect();
         let records: Vec<_> =
             records.iter().map(|(id, bytes)| (Kind::Letter, id.as_str(), &bytes[..])).collect();
@@ -338,8 +343,14 @@ impl Wallet {
     }
 
     /// Unix milliseconds by the wallet's clock.
+    #[must_use]
+    pub fn clock_ms(&self) -> i64 {
+        self.now().as_millisecond()
+    }
+
+    /// The same as the relay counts them.
     pub(super) fn relay_now_ms(&self) -> u64 {
-        u64::try_from(self.now().as_millisecond()).unwrap_or(0)
+        u64::try_from(self.clock_ms()).unwrap_or(0)
     }
 
     /// State and the letters that came with it, in one transaction.
@@ -526,5 +537,12 @@ fn lock(path: PathBuf) -> Result<File, RelayError> {
 fn letter_of(message: &Message, from: Option<&Contact>, order: u32) -> LetterRecord {
     let name = from.map_or("", Contact::name);
     let at_ms = i64::try_from(message.received_at_ms).unwrap_or(i64::MAX);
-    LetterRecord::of(&shown_id(message.contact), name, message.state.word(), message.bytes.expose(), at_ms, order)
+    LetterRecord::of(
+        &shown_id(message.contact),
+        name,
+        message.state.word(),
+        message.bytes.expose(),
+        at_ms,
+        order,
+    )
 }

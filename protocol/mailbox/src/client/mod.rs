@@ -480,6 +480,11 @@ impl Client {
         self.network = network;
     }
 
+    /// The member calls himself otherwise in invites to come; a name that cannot be shown is refused when one is made.
+    pub fn set_name(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
     /// How this member takes part.
     pub fn settings(&self) -> &Settings {
         &self.settings

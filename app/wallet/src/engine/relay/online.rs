@@ -271,9 +271,9 @@ impl Wallet {
         stay: &mut Stay<'_>,
     ) -> Result<(), RelayError> {
         for round in rounds {
-            let url = mailbox.membership().url.clone();
-            let rows = doors::missed(self.client(), &url, round, bucket, &session.expected(Class::Normal));
-            match rows {
+            let epoch = mailbox.client().network().calendar.epoch_of(Class::Normal, round);
+            let expected = Expected { epoch, ..session.expected(Class::Normal) };
+            match doors::missed(self.client(), &mailbox.membership().url, (round, bucket), expected) {
                 Ok(rows) => {
                     self.step(mailbox, Input::Blob { round, rows: rows.as_deref() }, None, stay)?;
                 }
@@ -298,12 +298,8 @@ impl Session {
             .path
             .wrap(turn.round, turn.bucket, &turn.cell, &ephemerals)
             .map_err(|_| RelayFault::Link("a hop's key is none".to_owned()))?;
-        let frame = mailbox::frame::Turn {
-            round: turn.round,
-            token: [0; TOKEN_BYTES],
-            onion,
-            bucket: turn.read,
-        };
+        let frame =
+            mailbox::frame::Turn { round: turn.round, token: [0; TOKEN_BYTES], onion, bucket: turn.read };
         let frame = FromClient::Turn { number: u16::from(turn.turn), turn: frame };
         self.link.send(frame.encode(turn.class))
     }
@@ -335,6 +331,8 @@ fn may_pass(fault: &RelayFault) -> bool {
     match fault {
         RelayFault::Http(_) | RelayFault::Link(_) => true,
         RelayFault::Refused { status, .. } => *status >= 500,
-        RelayFault::Statement(_) | RelayFault::Round(_) | RelayFault::Answer | RelayFault::Foreign(_) => false,
+        RelayFault::Statement(_) | RelayFault::Round(_) | RelayFault::Answer | RelayFault::Foreign(_) => {
+            false
+        }
     }
 }
