@@ -1,4 +1,4 @@
-//! What is said at the doors of a wallet before it has a session: metadata and enrolment, both sides of each message.
+//! What a wallet reads and writes at its doors before it has a session: metadata and enrolment.
 //!
 //! ```text
 //!   GET  /seal/metadata          Metadata
@@ -13,7 +13,6 @@ use crypto::key::{KeyAlg, PublicKey};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::code::keys::read_point;
 use crate::code::response::FaceVerdict;
 use crate::wire::{Members, WireError, object};
 
@@ -21,16 +20,12 @@ use crate::wire::{Members, WireError, object};
 pub const VERSION: &str = "seal/1";
 /// Most bytes of the metadata: keys, a chain of key sets, a few certificates.
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
-/// Most bytes of the body that begins an enrolment.
+/// Most bytes of the answer to what begins an enrolment.
 pub const BEGIN_BYTES_MAX: usize = 4 * 1024;
-/// Most bytes of the body that ends one: a document of 32 KiB and an attestation.
-pub const ENROLLING_BYTES_MAX: usize = 64 * 1024;
-/// Longest anchor document, in bytes.
-pub const ANCHOR_BYTES_MAX: usize = 32 * 1024;
-/// Longest attestation object, in bytes.
-pub const ATTESTATION_BYTES_MAX: usize = 8 * 1024;
 /// Reply keys, steps of the chain and anchors that a wallet looks at: a provider has one of each, two while it changes.
 const LIST_MAX: usize = 16;
+/// Longest name of a key, in bytes.
+const KID_BYTES_MAX: usize = 128;
 /// Longest text member here, in bytes; as addresses elsewhere in the house.
 const TEXT_BYTES_MAX: usize = 2048;
 
@@ -41,28 +36,19 @@ pub struct Metadata {
     pub issuer: String,
     /// Keys that sign replies: id and key.
     pub reply_keys: Vec<(String, PublicKey)>,
-    /// The static agreement key S: id and key.
-    pub agreement: (String, PublicKey),
+    /// The static agreement key S, and the next one if it was announced: id and key.
+    pub agreement: Vec<(String, PublicKey)>,
     /// Changes of the two sets, each a JWS by a reply key of the set before.
     pub key_chain: Vec<String>,
     /// Certificates (DER) of those who sign its seals.
     pub signers: Vec<Vec<u8>>,
-    /// Certificates (DER) of the roots that those lead to.
+    /// Certificates (DER) of the provider's own roots, which those lead to.
     pub anchors: Vec<Vec<u8>>,
+    /// Whether it enrols also without a document.
+    pub unanchored: bool,
 }
 
 impl Metadata {
-    /// The document.
-    pub fn to_value(&self) -> Value {
-        let keys: Vec<Value> = self.reply_keys.iter().map(|(kid, key)| jwk(kid, key)).collect();
-        json!({
-            "issuer": self.issuer, "versions": [VERSION], "reply_jwks": {"keys": keys},
-            "agreement": {"kid": self.agreement.0, "jwk": jwk(&self.agreement.0, &self.agreement.1)},
-            "key_chain": self.key_chain,
-            "signers": certificates(&self.signers), "anchors": certificates(&self.anchors),
-        })
-    }
-
     /// Reads it; members that a later version adds are passed over.
     ///
     /// # Errors
@@ -76,17 +62,21 @@ impl Metadata {
         let keys = members.value("reply_jwks")?;
         let keys = list(keys.get("keys"), "reply_jwks")?;
         let reply_keys = keys.iter().map(|key| named_key(key, "reply_jwks")).collect::<Result<_, _>>()?;
-        let agreement = members.value("agreement")?;
-        let agreement = named_key(agreement.get("jwk").unwrap_or(&Value::Null), "agreement")?;
+        let told = members.value("agreement")?;
+        let mut agreement = vec![agreement_key(&told)?];
+        if let Some(next) = told.get("next") {
+            agreement.push(agreement_key(next)?);
+        }
         let chain = members.value("key_chain")?;
         let key_chain = texts(Some(&chain), "key_chain")?;
         Ok(Metadata {
             issuer: members.text("issuer", TEXT_BYTES_MAX)?,
+            unanchored: members.value("limits")?.get("unanchored") == Some(&Value::Bool(true)),
             reply_keys,
             agreement,
             key_chain,
             signers: der(&members.value("signers")?, "signers")?,
-            anchors: der(&members.value("anchors")?, "anchors")?,
+            anchors: own_roots(&members.value("anchors")?)?,
         })
     }
 }
@@ -110,22 +100,6 @@ impl Begin {
         members.insert("wallet".to_owned(), self.wallet.as_str().into());
         Value::Object(members)
     }
-
-    /// Reads it.
-    ///
-    /// # Errors
-    /// [`WireError`].
-    pub fn parse(bytes: &[u8]) -> Result<Begin, WireError> {
-        let mut members = Members::new(object(bytes, BEGIN_BYTES_MAX)?);
-        let invite = match members.optional("invite") {
-            None => None,
-            Some(Value::String(text)) if text.len() <= TEXT_BYTES_MAX => Some(text),
-            Some(_) => return Err(WireError::Member("invite")),
-        };
-        let begin = Begin { invite, wallet: members.text("wallet", 128)? };
-        members.done()?;
-        Ok(begin)
-    }
 }
 
 /// What the provider answers: a challenge to enrol by.
@@ -137,34 +111,21 @@ pub struct Begun {
     pub challenge: [u8; 32],
     /// End of the challenge.
     pub expires_at: Timestamp,
-    /// Kinds of anchor that are taken, `none` among them where an enrolment may be unanchored.
-    pub anchors_accepted: Vec<String>,
     /// Whether a face verdict is demanded.
     pub face_required: bool,
 }
 
 impl Begun {
-    /// The answer.
-    pub fn to_value(&self) -> Value {
-        json!({
-            "enrolment": self.enrolment, "challenge": base64::url_encode(&self.challenge),
-            "expires_at": self.expires_at.to_string(), "anchors_accepted": self.anchors_accepted,
-            "face_required": self.face_required,
-        })
-    }
-
     /// Reads it; members that a later version adds are passed over.
     ///
     /// # Errors
     /// [`WireError`].
     pub fn parse(bytes: &[u8]) -> Result<Begun, WireError> {
         let mut members = Members::new(object(bytes, BEGIN_BYTES_MAX)?);
-        let accepted = members.value("anchors_accepted")?;
         Ok(Begun {
             enrolment: members.text("enrolment", 64)?,
             challenge: members.array("challenge")?,
-            expires_at: time(members.value("expires_at")?, "expires_at")?,
-            anchors_accepted: texts(Some(&accepted), "anchors_accepted")?,
+            expires_at: time(&members.value("expires_at")?, "expires_at")?,
             face_required: members
                 .value("face_required")?
                 .as_bool()
@@ -210,38 +171,6 @@ impl Enrolling {
         }
         value
     }
-
-    /// Reads it.
-    ///
-    /// # Errors
-    /// [`WireError`].
-    pub fn parse(bytes: &[u8]) -> Result<Enrolling, WireError> {
-        let mut members = Members::new(object(bytes, ENROLLING_BYTES_MAX)?);
-        let point = |bytes: [u8; 65], name| read_point(&bytes).map_err(|_| WireError::Member(name));
-        let dk = point(members.array("dk")?, "dk")?;
-        let d = point(members.array("d")?, "d")?;
-        let mut attestation = Members::of(&members.value("attestation")?, "attestation")?;
-        let mut anchor = Members::of(&members.value("anchor")?, "anchor")?;
-        let enrolling = Enrolling {
-            dk,
-            d,
-            attestation_format: attestation.text("format", 32)?,
-            attestation: attestation.bytes("data", ATTESTATION_BYTES_MAX)?,
-            anchor_kind: anchor.text("kind", 32)?,
-            anchor: anchor.bytes("data", ANCHOR_BYTES_MAX)?,
-            face: FaceVerdict::from_value(&members.value("face")?)?,
-            d_proof: members.array("d_proof")?,
-            relay: match members.optional("relay") {
-                None => None,
-                Some(Value::String(text)) if text.len() <= ENROLLING_BYTES_MAX => Some(text),
-                Some(_) => return Err(WireError::Member("relay")),
-            },
-        };
-        attestation.done()?;
-        anchor.done()?;
-        members.done()?;
-        Ok(enrolling)
-    }
 }
 
 /// The content of the signed reply that ends an enrolment.
@@ -257,26 +186,11 @@ pub struct Enrolled {
     pub assurance: Value,
     /// End of the enrolment.
     pub expires_at: Timestamp,
-    /// When it may be used, where a second device must wait first.
-    pub usable_at: Option<Timestamp>,
+    /// Until when it waits, where a second device must wait first.
+    pub waits_until: Option<Timestamp>,
 }
 
 impl Enrolled {
-    /// The content.
-    pub fn to_content(&self) -> Map<String, Value> {
-        let mut members = Map::new();
-        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        put("binding", self.binding.as_str().into());
-        put("handle", self.handle.as_str().into());
-        put("device", self.device.as_str().into());
-        put("assurance", self.assurance.clone());
-        put("expires_at", self.expires_at.to_string().into());
-        if let Some(at) = self.usable_at {
-            put("usable_at", at.to_string().into());
-        }
-        members
-    }
-
     /// Reads the content of a reply that was verified.
     ///
     /// # Errors
@@ -288,26 +202,42 @@ impl Enrolled {
             handle: members.text("handle", 16)?,
             device: members.text("device", 16)?,
             assurance: members.value("assurance")?,
-            expires_at: time(members.value("expires_at")?, "expires_at")?,
-            usable_at: members.optional("usable_at").map(|at| time(at, "usable_at")).transpose()?,
+            expires_at: time(&members.value("expires_at")?, "expires_at")?,
+            waits_until: members
+                .optional("waits_until")
+                .filter(|at| !at.is_null())
+                .map(|at| time(&at, "waits_until"))
+                .transpose()?,
         })
     }
 }
 
-fn jwk(kid: &str, key: &PublicKey) -> Value {
-    let mut value = Jwk::from_key(key).to_value();
-    value["kid"] = kid.into();
-    value
+/// A key of a JWK set, by its `kid`.
+fn named_key(value: &Value, name: &'static str) -> Result<(String, PublicKey), WireError> {
+    p256(value.get("kid"), value, name)
 }
 
-fn named_key(value: &Value, name: &'static str) -> Result<(String, PublicKey), WireError> {
+/// `{kid, jwk}`.
+fn agreement_key(value: &Value) -> Result<(String, PublicKey), WireError> {
+    p256(value.get("kid"), value.get("jwk").unwrap_or(&Value::Null), "agreement")
+}
+
+fn p256(kid: Option<&Value>, jwk: &Value, name: &'static str) -> Result<(String, PublicKey), WireError> {
     let bad = || WireError::Member(name);
-    let kid = value.get("kid").and_then(Value::as_str).filter(|kid| kid.len() <= 128).ok_or_else(bad)?;
-    let key = Jwk::from_value(value).map_err(|_| bad())?.key().clone();
+    let kid = kid.and_then(Value::as_str).filter(|kid| kid.len() <= KID_BYTES_MAX).ok_or_else(bad)?;
+    let key = Jwk::from_value(jwk).map_err(|_| bad())?.key().clone();
     if key.alg() != KeyAlg::P256 {
         return Err(bad());
     }
     Ok((kid.to_owned(), key))
+}
+
+/// Certificates of the anchors that the provider calls its own; the others vouch for documents of others.
+fn own_roots(value: &Value) -> Result<Vec<Vec<u8>>, WireError> {
+    let bad = || WireError::Member("anchors");
+    let own = list(Some(value), "anchors")?.iter().filter(|anchor| anchor["own"] == true);
+    let text = |anchor: &Value| anchor.get("certificate").and_then(Value::as_str).map(str::to_owned);
+    own.map(|anchor| base64::url_decode(&text(anchor).ok_or_else(bad)?).map_err(|_| bad())).collect()
 }
 
 fn list<'a>(value: Option<&'a Value>, name: &'static str) -> Result<&'a [Value], WireError> {
@@ -320,16 +250,12 @@ fn texts(value: Option<&Value>, name: &'static str) -> Result<Vec<String>, WireE
     list(value, name)?.iter().map(text).collect()
 }
 
-fn certificates(all: &[Vec<u8>]) -> Vec<String> {
-    all.iter().map(|der| base64::url_encode(der)).collect()
-}
-
 fn der(value: &Value, name: &'static str) -> Result<Vec<Vec<u8>>, WireError> {
     let decode = |text: &String| base64::url_decode(text).map_err(|_| WireError::Member(name));
     texts(Some(value), name)?.iter().map(decode).collect()
 }
 
-fn time(value: Value, name: &'static str) -> Result<Timestamp, WireError> {
+fn time(value: &Value, name: &'static str) -> Result<Timestamp, WireError> {
     value.as_str().and_then(|text| text.parse().ok()).ok_or(WireError::Member(name))
 }
 
@@ -338,66 +264,51 @@ mod tests {
     use super::*;
     use crypto::key::PrivateKey;
 
-    fn key() -> PublicKey {
-        PrivateKey::generate(KeyAlg::P256).public()
+    fn metadata() -> Value {
+        let jwk = || Jwk::from_key(&PrivateKey::generate(KeyAlg::P256).public()).to_value();
+        let mut reply = jwk();
+        reply["kid"] = "r1".into();
+        json!({
+            "issuer": "https://idp.example/t/default/idp", "versions": ["seal/1"], "reply_jwks": {"keys": [reply]},
+            "agreement": {"kid": "s1", "jwk": jwk(), "next": {"kid": "s2", "jwk": jwk()}}, "key_chain": ["a.b.c"],
+            "signers": ["MAE"],
+            "anchors": [
+                {"kind": "vds", "context": "document-seal", "own": true, "certificate": "MAA"},
+                {"kind": "vds", "context": "vds", "own": false, "certificate": "MAI"},
+            ],
+            "limits": {"unanchored": true},
+        })
     }
 
-    fn enrolling() -> Enrolling {
-        Enrolling {
-            dk: key(),
-            d: key(),
-            attestation_format: "none".to_owned(),
-            attestation: Vec::new(),
-            anchor_kind: "vds".to_owned(),
-            anchor: b"seal".to_vec(),
-            face: FaceVerdict::none(),
-            d_proof: [7; 32],
-            relay: None,
-        }
-    }
-
-    #[test]
-    fn what_one_side_writes_the_other_reads() {
-        let metadata = Metadata {
-            issuer: "https://idp.example/t/default/idp".to_owned(),
-            reply_keys: vec![("r1".to_owned(), key())],
-            agreement: ("s1".to_owned(), key()),
-            key_chain: vec!["a.b.c".to_owned()],
-            signers: vec![vec![0x30, 1]],
-            anchors: vec![vec![0x30, 0]],
-        };
-        assert_eq!(Metadata::parse(metadata.to_value().to_string().as_bytes()), Ok(metadata));
-        let begin = Begin { invite: Some("inv".to_owned()), wallet: "terminal".to_owned() };
-        assert_eq!(Begin::parse(begin.to_value().to_string().as_bytes()), Ok(begin));
-        let begun = Begun {
-            enrolment: "enr_1".to_owned(),
-            challenge: [9; 32],
-            expires_at: Timestamp::from_second(1_800_000_000).unwrap(),
-            anchors_accepted: vec!["vds".to_owned()],
-            face_required: false,
-        };
-        assert_eq!(Begun::parse(begun.to_value().to_string().as_bytes()), Ok(begun));
-        let enrolling = enrolling();
-        assert_eq!(Enrolling::parse(enrolling.to_value().to_string().as_bytes()), Ok(enrolling));
+    fn read(value: &Value) -> Result<Metadata, WireError> {
+        Metadata::parse(value.to_string().as_bytes())
     }
 
     #[test]
-    fn a_member_that_nobody_asked_for_is_refused_at_the_provider() {
-        let mut value = enrolling().to_value();
-        value["admin"] = true.into();
-        assert_eq!(Enrolling::parse(value.to_string().as_bytes()), Err(WireError::Member("(unknown)")));
-    }
-
-    #[test]
-    fn a_point_off_the_curve_is_refused() {
-        let mut value = enrolling().to_value();
-        value["d"] = base64::url_encode(&[4; 65]).into();
-        assert_eq!(Enrolling::parse(value.to_string().as_bytes()), Err(WireError::Member("d")));
+    fn a_wallet_pins_both_agreement_keys_and_the_providers_own_root_alone() {
+        let metadata = read(&metadata()).unwrap();
+        assert_eq!(metadata.agreement.iter().map(|(kid, _)| kid.as_str()).collect::<Vec<_>>(), ["s1", "s2"]);
+        assert_eq!(metadata.anchors, [vec![0x30, 0]]);
+        assert_eq!(metadata.signers, [vec![0x30, 1]]);
+        assert!(metadata.unanchored);
     }
 
     #[test]
     fn a_provider_of_another_version_is_refused() {
-        let text = r#"{"issuer":"https://i.example","versions":["seal/2"]}"#;
-        assert_eq!(Metadata::parse(text.as_bytes()), Err(WireError::Member("versions")));
+        let mut told = metadata();
+        told["versions"] = json!(["seal/2"]);
+        assert_eq!(read(&told), Err(WireError::Member("versions")));
+    }
+
+    #[test]
+    fn a_reply_key_without_a_name_or_on_another_curve_is_refused() {
+        let mut told = metadata();
+        told["reply_jwks"]["keys"][0]["kid"] = 7.into();
+        assert_eq!(read(&told), Err(WireError::Member("reply_jwks")));
+        let mut told = metadata();
+        let mut other = Jwk::from_key(&PrivateKey::generate(KeyAlg::Ed25519).public()).to_value();
+        other["kid"] = "r1".into();
+        told["reply_jwks"]["keys"][0] = other;
+        assert_eq!(read(&told), Err(WireError::Member("reply_jwks")));
     }
 }

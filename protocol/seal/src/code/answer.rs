@@ -280,6 +280,7 @@ pub struct Shown {
 
 /// The end of an answer that holds.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one stands on the stack of a request, for a moment")]
 pub enum Verdict {
     /// Signed in.
     Approved(Approved),

@@ -76,12 +76,12 @@ impl KeySchedule {
 
     /// The code that the browser shows and the person gives to the wallet.
     pub fn service_code(&self) -> OneTimeCode {
-        OneTimeCode::of(self.expand("seal/1 svc-otp"))
+        OneTimeCode::of(&self.expand("seal/1 svc-otp"))
     }
 
     /// The code that the wallet's answer carries.
     pub fn user_code(&self) -> OneTimeCode {
-        OneTimeCode::of(self.expand("seal/1 usr-otp"))
+        OneTimeCode::of(&self.expand("seal/1 usr-otp"))
     }
 
     /// The tag of an answer: `HMAC-SHA256(K_mac, JCS(R))`.
@@ -109,7 +109,7 @@ pub struct OneTimeCode(Secret<String>);
 
 impl OneTimeCode {
     /// `dec6(x) = u64be(x) mod 10^6`, zero padded.
-    fn of(bytes: Secret<[u8; 8]>) -> Self {
+    fn of(bytes: &Secret<[u8; 8]>) -> Self {
         Self(Secret::new(format!("{:06}", u64::from_be_bytes(*bytes.expose()) % 1_000_000)))
     }
 

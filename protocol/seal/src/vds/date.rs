@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn what_is_no_day_is_refused() {
-        for number in [0_u32, 13_01_2026, 2_30_2026, 1_00_2026, 16_777_215] {
+        for number in [0_u32, 13_012_026, 2_302_026, 1_002_026, 16_777_215] {
             let [_, a, b, c] = number.to_be_bytes();
             assert_eq!(decode([a, b, c]), Err(DateError), "{number}");
         }

@@ -11,6 +11,8 @@
 //!
 //! Start at [`icao`]; our own seals stand in [`own`].
 
+pub mod barcode;
+pub mod base45;
 pub mod brainpool;
 pub mod c40;
 pub mod date;
