@@ -26,6 +26,8 @@ pub struct Metadata {
     agreement: Value,
     /// Sets of the two keys, oldest first, each signed by the reply key of the set before.
     key_chain: Vec<String>,
+    /// Certificates of those who sign our own seals, DER in base64url.
+    signers: Vec<String>,
     /// Whose documents are accepted: `{kind, context, subject, certificate}`.
     anchors: Vec<Value>,
     /// Bounds and rules that a wallet must know.
@@ -70,6 +72,13 @@ impl Idp {
             reply_jwks: json!({ "keys": [reply_jwk] }),
             agreement: told,
             key_chain: chain.into_iter().map(|set| set.statement).collect(),
+            signers: self
+                .custody
+                .seal_certificates(ctx)
+                .await?
+                .iter()
+                .map(|der| base64::url_encode(der))
+                .collect(),
             anchors: self.accepted(ctx).await?,
             limits: json!({
                 "body_bytes_max": BODY_BYTES_MAX, "document_bytes_max": DOCUMENT_BYTES_MAX,

@@ -172,7 +172,7 @@ fn summary(enrolled: &EnrolmentSummary) -> Value {
         "keys": "software keys",
         "assurance": enrolled.assurance,
         "expires_at": enrolled.expires_at.to_string(),
-        "usable_at": enrolled.usable_at.map(|at| at.to_string()),
+        "waits_until": enrolled.waits_until.map(|at| at.to_string()),
     })
 }
 
@@ -205,7 +205,7 @@ impl From<EnrolError> for Trouble {
         let page = match fault {
             EnrolError::Door(fault) => return fault.into(),
             EnrolError::Wallet(fault) => return fault.into(),
-            EnrolError::Address(_) | EnrolError::DocumentNeeded(_) | EnrolError::Already(_) => &page::USAGE,
+            EnrolError::Address(_) | EnrolError::DocumentNeeded | EnrolError::Already(_) => &page::USAGE,
             EnrolError::Full => &page::FULL,
             EnrolError::OtherIssuer(_) | EnrolError::Agree(_) => &page::SIGNIN_REJECTED,
         };

@@ -36,8 +36,8 @@ pub enum EnrolError {
     #[error("the wallet is enrolled at {ENROLMENTS_MAX} identity providers already")]
     Full,
     /// No document was given, and the provider takes none without.
-    #[error("the identity provider asks for a document: {0}")]
-    DocumentNeeded(String),
+    #[error("the identity provider enrols nobody without a document; give one with --document-seal")]
+    DocumentNeeded,
     /// The provider's agreement key is none.
     #[error(transparent)]
     Agree(#[from] AgreeError),
@@ -62,8 +62,8 @@ pub struct EnrolmentSummary {
     pub assurance: Value,
     /// End.
     pub expires_at: jiff::Timestamp,
-    /// When it may be used, where it must wait.
-    pub usable_at: Option<jiff::Timestamp>,
+    /// Until when it waits, where it must.
+    pub waits_until: Option<jiff::Timestamp>,
 }
 
 impl Wallet {
@@ -87,13 +87,14 @@ impl Wallet {
         if let Some(device) = devices.iter().find(|device| device.issuer() == metadata.issuer) {
             return Err(EnrolError::Already(device.handle().to_owned()));
         }
+        if document.is_none() && !metadata.unanchored {
+            return Err(EnrolError::DocumentNeeded);
+        }
         let begun = self.begin(base, invite)?;
         let kind = if document.is_some() { DocumentKind::Vds.as_str() } else { "none" };
-        if document.is_none() && !begun.anchors_accepted.iter().any(|accepted| accepted == kind) {
-            return Err(EnrolError::DocumentNeeded(begun.anchors_accepted.join(", ")));
-        }
         let (dk, d) = (PrivateKey::generate(KeyAlg::P256), Ecdh::generate());
-        let prk = enrolment_prk(&d, &metadata.agreement.1, &begun.challenge)?;
+        let (_, s) = metadata.agreement.first().ok_or_else(|| unreadable("its agreement key"))?;
+        let prk = enrolment_prk(&d, s, &begun.challenge)?;
         let enrolling = Enrolling {
             dk: dk.public(),
             d: d.public(),
@@ -131,7 +132,7 @@ impl Wallet {
             device: enrolled.device,
             assurance: enrolled.assurance,
             expires_at: enrolled.expires_at,
-            usable_at: enrolled.usable_at,
+            waits_until: enrolled.waits_until,
         })
     }
 
@@ -194,7 +195,7 @@ fn pinned(
         dk: text(dk.to_secret().expose()),
         d: text(d.to_secret().expose()),
         reply_keys: metadata.reply_keys.iter().map(|(_, key)| text(key.raw())).collect(),
-        agreement: vec![(metadata.agreement.0.clone(), text(metadata.agreement.1.raw()))],
+        agreement: metadata.agreement.iter().map(|(kid, key)| (kid.clone(), text(key.raw()))).collect(),
         signers: texts(&metadata.signers),
         anchors: texts(&metadata.anchors),
         document: document.map(text),

@@ -13,11 +13,14 @@ use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use crypto::base64;
+use crypto::jose::jws::Jws;
+use crypto::json::Limits;
 use custody::KeyRef;
 use edge::problem::pages;
 use edge::{Answer, Body, Call, Done, Door, Doors, Path, Problem, Query, Raw, Who, strict};
 use schemars::JsonSchema;
 use seal::code::answer::BODY_BYTES_MAX;
+use seal::code::claim::SERVICE_JWT_BYTES_MAX;
 use seal::code::keys::read_point;
 use seal::code::proof::{self, SealProof};
 use seal::code::{FaceVerdict, Sid, reply};
@@ -669,9 +672,23 @@ fn claim_content(claim: &Claim) -> Value {
         "sid": claim.loaded.sid().to_string(), "ctx": claim.loaded.context.to_value(),
         "E": base64::url_encode(&claim.loaded.row.point), "kid_s": claim.loaded.row.kid_s,
         "service_seal": base64::url_encode(seal),
-        "service_proof": {"kind": claim.request.proof_kind, "jwt": claim.request.proof_jwt.clone().unwrap_or_default()},
-        "browser": claim.hint, "assertion": assertion(claim.assertion), "purpose": claim.party.metadata.purpose,
+        "service_proof": service_proof(claim),
+        "browser": claim.hint, "assertion": assertion(claim.assertion),
+        "purpose": claim.party.metadata.purpose_text(),
     })
+}
+
+/// What the relying party signed, with the key that did, whose thumbprint stands in its seal.
+fn service_proof(claim: &Claim) -> Value {
+    let jwt = claim.request.proof_jwt.clone().unwrap_or_default();
+    let limits = Limits { bytes_max: SERVICE_JWT_BYTES_MAX, depth_max: 8 };
+    let signed = Jws::parse(&jwt, &limits).ok();
+    let signer = |jws: &Jws| claim.party.jwks().into_iter().find(|jwk| jws.verify_jwk(jwk).is_ok());
+    let mut proof = json!({ "kind": claim.request.proof_kind, "jwt": jwt });
+    if let Some(jwk) = signed.as_ref().and_then(signer) {
+        proof["jwk"] = jwk.to_value();
+    }
+    proof
 }
 
 async fn show_session(
