@@ -1,0 +1,17 @@
+//! The doors of the room: the link, what everybody may read, joining, and members.
+
+mod link;
+mod members;
+mod public;
+mod refusal;
+mod wire;
+
+use crate::Relay;
+use edge::Doors;
+
+impl Relay {
+    /// Every door of the room.
+    pub fn doors(&self) -> Doors {
+        link::doors().and(public::doors()).and(members::doors()).with(self.clone())
+    }
+}
