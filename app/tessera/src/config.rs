@@ -33,6 +33,8 @@ pub struct Config {
     pub issuer: Issuer,
     /// `[verifier]`
     pub verifier: Verifier,
+    /// `[seal]`
+    pub seal: Seal,
     /// `[api]`
     pub api: Api,
     /// `[rate]`
@@ -134,6 +136,62 @@ pub struct Verifier {
 impl Default for Verifier {
     fn default() -> Self {
         Self { session_ttl_s: 300, result_ttl_s: 900, status_policy: "if_present".into(), status_grace_s: 0 }
+    }
+}
+
+/// `[seal]`: sign-in.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seal {
+    /// Seconds that a sign-in waits for a wallet, and again for its answer.
+    pub session_ttl_s: u64,
+    /// Seconds that a pushed request waits for its browser.
+    pub par_ttl_s: u64,
+    /// Seconds of a code.
+    pub code_ttl_s: u64,
+    /// Seconds of an access token.
+    pub access_ttl_s: u64,
+    /// Days of a refresh token.
+    pub refresh_ttl_d: u64,
+    /// Days after which an unused refresh token ends.
+    pub refresh_idle_d: u64,
+    /// Seconds of a browser session that answers for `openid` alone; 0: none.
+    pub sso_ttl_s: u64,
+    /// `invited` or `open`.
+    pub enrolment: String,
+    /// Whether a device may enrol without a document.
+    pub unanchored: bool,
+    /// Seconds that a second device waits when no live device approved it.
+    pub second_device_wait_s: u64,
+    /// Whether DPoP proofs must carry a nonce of ours.
+    pub dpop_nonce: bool,
+    /// Country of our own document seals.
+    pub country: String,
+    /// Signer of our own document seals.
+    pub signer_id: String,
+    /// Days that a consent is kept.
+    pub consent_keep_d: u64,
+}
+
+impl Default for Seal {
+    fn default() -> Self {
+        let decided = idp::Config::new("");
+        Self {
+            session_ttl_s: decided.session_ttl_s,
+            par_ttl_s: decided.par_ttl_s,
+            code_ttl_s: decided.code_ttl_s,
+            access_ttl_s: decided.access_ttl_s,
+            refresh_ttl_d: decided.refresh_ttl_d,
+            refresh_idle_d: decided.refresh_idle_d,
+            sso_ttl_s: decided.sso_ttl_s,
+            enrolment: "invited".into(),
+            unanchored: decided.unanchored,
+            second_device_wait_s: decided.second_device_wait_s,
+            dpop_nonce: decided.dpop_nonce,
+            country: decided.country,
+            signer_id: decided.signer_id,
+            consent_keep_d: decided.consent_keep_d,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rooms of one process, wired together; no rule stands here.
 //!
 //! ```text
-//! Plan ─► store ─► tenancy ─► edge ─► custody ─► audit (start checks) ─► issuer, verifier ─► doors, jobs
+//! Plan ─► store ─► tenancy ─► edge ─► custody ─► audit (start checks) ─► issuer, verifier, idp ─► doors, jobs
 //! ```
 
 use crate::config::{self, Config};
@@ -11,6 +11,7 @@ use credential::presentation::StatusMode;
 use custody::Custody;
 use edge::health::Status;
 use edge::{Clock, Doors, Edge};
+use idp::Idp;
 use issuer::Issuer;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -59,6 +60,8 @@ pub struct House {
     pub issuer: Issuer,
     /// The verifier role.
     pub verifier: Verifier,
+    /// The identity provider.
+    pub idp: Idp,
     /// How often checkpoints are signed, milliseconds.
     pub checkpoint_ms: u64,
 }
@@ -112,10 +115,17 @@ impl House {
             edge.outbound().clone(),
             verifier_config(&config, &base)?,
         );
+        let idp = Idp::new(
+            store.clone(),
+            custody.clone(),
+            edge.outbound().clone(),
+            idp_config(&config, &base, dev)?,
+        );
         tenancy.on_new_tenant(Arc::new(audit.clone()));
         tenancy.on_new_tenant(Arc::new(custody.clone()));
         tenancy.on_new_tenant(Arc::new(issuer.clone()));
-        let house = Self { store, tenancy, edge, custody, audit, issuer, verifier, checkpoint_ms };
+        tenancy.on_new_tenant(Arc::new(idp.clone()));
+        let house = Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, checkpoint_ms };
         house.watch();
         let started = Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
         if let Err(fault) = house.store.record(&ctx, started).await {
@@ -130,6 +140,7 @@ impl House {
             .and(self.audit.doors())
             .and(self.issuer.doors())
             .and(self.verifier.doors())
+            .and(self.idp.doors())
             .and(crate::docs::doors())
     }
 
@@ -198,7 +209,7 @@ impl House {
 }
 
 /// Every room's migrations, lowest room first.
-pub fn migrations() -> [store::Migrations; 6] {
+pub fn migrations() -> [store::Migrations; 7] {
     [
         tenancy::MIGRATIONS,
         edge::MIGRATIONS,
@@ -206,6 +217,7 @@ pub fn migrations() -> [store::Migrations; 6] {
         audit::MIGRATIONS,
         issuer::MIGRATIONS,
         verifier::MIGRATIONS,
+        idp::MIGRATIONS,
     ]
 }
 
@@ -257,6 +269,37 @@ fn verifier_config(config: &Config, base: &str) -> Result<verifier::Config, Fail
         status_grace_s: config.verifier.status_grace_s,
         ..verifier::Config::new(base)
     })
+}
+
+fn idp_config(config: &Config, base: &str, dev: bool) -> Result<idp::Config, Failure> {
+    let seal = config.seal.clone();
+    let wrong = |what: String, fix: &str| Failure::usage(what, fix).code("config/range");
+    let enrolment = match seal.enrolment.as_str() {
+        "invited" => idp::Enrolling::Invited,
+        "open" => idp::Enrolling::Open,
+        other => return Err(wrong(format!("seal.enrolment = {other} is no choice"), "use invited or open")),
+    };
+    let decided = idp::Config {
+        session_ttl_s: seal.session_ttl_s,
+        par_ttl_s: seal.par_ttl_s,
+        code_ttl_s: seal.code_ttl_s,
+        access_ttl_s: seal.access_ttl_s,
+        refresh_ttl_d: seal.refresh_ttl_d,
+        refresh_idle_d: seal.refresh_idle_d,
+        sso_ttl_s: seal.sso_ttl_s,
+        enrolment,
+        unanchored: seal.unanchored,
+        second_device_wait_s: seal.second_device_wait_s,
+        dpop_nonce: seal.dpop_nonce,
+        country: seal.country,
+        signer_id: seal.signer_id,
+        consent_keep_d: seal.consent_keep_d,
+        ..idp::Config::new(base)
+    };
+    decided
+        .check()
+        .map_err(|fault| wrong(fault.to_string(), "mend the key; `tessera init` shows the defaults"))?;
+    Ok(if dev { decided.dev() } else { decided })
 }
 
 fn cannot_open(fault: &OpenFault) -> Failure {

@@ -136,6 +136,11 @@ session_ttl_s = 300
 result_ttl_s = 900           # claims are erased after this
 status_policy = "if_present" # or "require", "ignore"
 
+[seal]
+enrolment = "invited"        # or "open"
+unanchored = false           # true enrols devices without a document: assurance none
+session_ttl_s = 90           # a sign-in waits so long for a wallet
+
 [metrics]
 bind = "127.0.0.1:9464"      # Prometheus text at /metrics; loopback only
 

@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 const TENANTS_PAGE: usize = 200;
 /// How often lists that changed are signed: the delay that `visible_by` counts with.
 const LISTS_EVERY: Duration = Duration::from_secs(2);
+/// How often sign-ins that nobody answered are ended.
+const SIGNINS_EVERY: Duration = Duration::from_secs(idp::SWEEP_S);
 /// How often what is past its time is ended and forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How often ended log tokens are forgotten.
@@ -50,6 +52,17 @@ pub fn start(house: &House, shutdown: &watch::Receiver<bool>) -> JoinSet<()> {
             .await;
         }
     }));
+    let h = house.clone();
+    jobs.spawn(every(SIGNINS_EVERY, shutdown.clone(), move || {
+        let h = h.clone();
+        async move {
+            for_tenants(&h, "sign-ins", |ctx, _| {
+                let h = h.clone();
+                async move { h.idp.sweep(&ctx, h.edge.flood()).await.map_err(|fault| fault.to_string()) }
+            })
+            .await;
+        }
+    }));
     let edge = house.edge.clone();
     let ended = shutdown.clone();
     jobs.spawn(async move { until(ended, edge.listen()).await });
@@ -83,11 +96,12 @@ async fn tidy(house: &House) {
     if let Err(fault) = house.store.expire_details(&ctx).await {
         tracing::warn!(%fault, "details could not be expired");
     }
-    for_tenants(house, "offers and requests", |ctx, _| {
-        let (issuer, verifier) = (house.issuer.clone(), house.verifier.clone());
+    for_tenants(house, "offers, requests and enrolments", |ctx, name| {
+        let (issuer, verifier, idp) = (house.issuer.clone(), house.verifier.clone(), house.idp.clone());
         async move {
             issuer.tidy(&ctx).await.map_err(|fault| fault.to_string())?;
-            verifier.tidy(&ctx).await.map_err(|fault| fault.to_string())
+            verifier.tidy(&ctx).await.map_err(|fault| fault.to_string())?;
+            idp.tidy(&ctx, &name).await.map_err(|fault| fault.to_string())
         }
     })
     .await;

@@ -13,7 +13,7 @@
 //!
 //! Start reading at [`signin`], then [`enrolment`] and [`relying_party`].
 
-mod answer;
+pub mod answer;
 mod authorize;
 pub mod config;
 mod discovery;
@@ -22,28 +22,28 @@ pub mod document_seal;
 pub mod enrolment;
 mod grant;
 pub mod http;
-mod inbox;
-mod jobs;
+pub mod inbox;
+pub mod jobs;
 pub mod metadata;
 mod op;
 mod page;
 mod pages;
 mod par;
 pub mod passkey;
-mod person;
+pub mod person;
 pub mod provision;
 pub mod relying_party;
 pub mod relying_party_form;
-mod relying_party_proof;
+pub mod relying_party_proof;
 pub mod result;
 pub mod sealed_claims;
 mod secret;
-mod service_seal;
+pub mod service_seal;
 pub mod signin;
 pub mod store;
 mod token;
 mod userinfo;
-mod waiting;
+pub mod waiting;
 
 use ::store::Store;
 use custody::Custody;
@@ -51,6 +51,7 @@ use edge::outbound::Client;
 use std::sync::Arc;
 
 pub use config::{Config, ConfigFault, Enrolling};
+pub use jobs::SWEEP_S;
 pub use store::{MIGRATIONS, statements};
 
 /// The identity provider: one for all tenants of a process. Clones share everything.

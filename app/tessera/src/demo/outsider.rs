@@ -121,6 +121,7 @@ pub fn describe(report: &mut Report, running: &Running, parties: &Outsider) {
     url("issuer", issuer.clone());
     url("issuer_metadata", format!("{base}/.well-known/openid-credential-issuer/t/{}", parties.own.name));
     url("authorization_server", issuer.clone());
+    url("openid_configuration", format!("{issuer}/idp/.well-known/openid-configuration"));
     url("jwks", format!("{issuer}/jwks"));
     url("status_list", format!("{issuer}/status/0"));
     url("ledger", parties.ledger());
