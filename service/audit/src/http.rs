@@ -28,9 +28,11 @@ fn log_doors() -> Doors<Audit> {
             Door::get("/log/{*path}")
                 .who(Who::LogReader)
                 .operation("readLog")
-                .summary("A checkpoint, a tile, a bundle of entries, or the keys of a log (C2SP tlog-tiles)")
+                .summary("A checkpoint, a tile, a bundle of entries, the keys, or the proof of a salted field (C2SP tlog-tiles)")
                 .answer_of(200, "application/octet-stream", "The bytes")
-                .answer_of(200, "text/plain", "The signed checkpoint, or the keys")
+                .answer_of(200, "text/plain", "The signed checkpoint, the keys, or the proof file")
+                .answer_of(202, "text/plain", "No checkpoint covers the entry yet; ask again in a second")
+                .problems(&[&pages::INCOMPLETE])
                 .answer_of(404, "text/plain", "The published tree has no such thing"),
             log::read,
         )

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
 use tlog::commitment::SaltedDetail;
+use tlog::entry::{Entry, PublicField};
 use tlog::merkle::Hash;
 use tlog::proof::{PathFault, consistency_path, inclusion_path};
 use tlog::proof_file::{Extra, ProofFile};
@@ -71,6 +72,24 @@ pub enum ProofFault {
     Incomplete,
 }
 
+/// Entries that wait and are looked at for a field: as many as one step takes. Behind them an answer is "not yet" a moment later.
+const PENDING_LOOKED_AT_MAX: usize = 512;
+
+/// Public fields that are salted hashes, so that nobody guesses them: type and key.
+const SALTED: [(&str, u8); 1] = [("signin-approved", 10)];
+
+/// The salted fields that an entry shows.
+pub(crate) fn salted_fields(leaf: &[u8]) -> Vec<[u8; 32]> {
+    let Ok(entry) = Entry::decode(leaf) else { return Vec::new() };
+    let is_salted = |key: u8| SALTED.iter().any(|(kind, salted)| *kind == entry.kind && *salted == key);
+    let fields = entry.public.iter().filter(|(key, _)| is_salted(*key));
+    let bytes = |field: &PublicField| match field {
+        PublicField::Bytes(bytes) => <[u8; 32]>::try_from(bytes.as_slice()).ok(),
+        PublicField::Uint(_) | PublicField::List(_) => None,
+    };
+    fields.filter_map(|(_, field)| bytes(field)).collect()
+}
+
 impl Audit {
     /// The proof of an event of the tenant's own log, with its entry, and with its detail if it is handed in.
     pub(crate) async fn inclusion(
@@ -107,6 +126,22 @@ impl Audit {
             Some(log) => self.inclusion(ctx, &log, EventKey::Id(event), None).await,
             None => Ok(ProofAnswer::Unknown),
         }
+    }
+
+    /// The proof of the entry that shows a salted field, with the entry and without its detail: knowing the value is the right to it.
+    pub(crate) async fn proof_of_field(
+        &self,
+        ctx: &Ctx,
+        log: &Log,
+        field: &[u8; 32],
+    ) -> Result<ProofAnswer, ProofFault> {
+        let ctx = &log.ctx(ctx);
+        if let Some(index) = store::index_of_field(&self.store, ctx, &log.id, field).await? {
+            return self.inclusion(ctx, log, EventKey::Index(index), None).await;
+        }
+        let pending = self.store.take_pending(ctx, &log.id, PENDING_LOOKED_AT_MAX).await?;
+        let waits = pending.iter().any(|row| salted_fields(&row.leaf).contains(field));
+        Ok(if waits { ProofAnswer::NotCovered } else { ProofAnswer::Unknown })
     }
 
     /// The proof that the tree of `to` entries (the published one unless told) goes on from that of `from`.

@@ -16,6 +16,7 @@ use tlog::tile::{Edge, FullTile};
 
 use crate::check::{Breach, Invariant};
 use crate::log::Log;
+use crate::proof::salted_fields;
 use crate::tree::Tree;
 use crate::{Audit, store};
 
@@ -170,6 +171,9 @@ impl Step {
             .entries
             .iter()
             .map(|(index, event_id, leaf)| store::put_entry(id, *index, event_id, leaf.clone()));
-        entries.chain(self.tiles.iter().map(|tile| store::put_tile(id, tile))).collect()
+        let fields = self.entries.iter().flat_map(|(index, _, leaf)| {
+            salted_fields(leaf).into_iter().map(move |field| store::put_field(id, &field, *index))
+        });
+        entries.chain(fields).chain(self.tiles.iter().map(|tile| store::put_tile(id, tile))).collect()
     }
 }

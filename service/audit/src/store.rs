@@ -7,8 +7,13 @@ use tlog::note::VerifierKey;
 use tlog::tile::{FullTile, TILE_WIDTH, decode_hashes, encode_hashes};
 
 /// The tables of this room.
-pub const MIGRATIONS: Migrations =
-    Migrations { room: "audit", list: &[("0001_tree.sql", include_str!("migrations/0001_tree.sql"))] };
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "audit",
+    list: &[
+        ("0001_tree.sql", include_str!("migrations/0001_tree.sql")),
+        ("0002_field.sql", include_str!("migrations/0002_field.sql")),
+    ],
+};
 
 /// Every statement of this room, so that one test tries each on PostgreSQL.
 pub const STATEMENTS: &[&str] = &[
@@ -20,6 +25,8 @@ pub const STATEMENTS: &[&str] = &[
     ENTRIES,
     ENTRY_COUNT,
     INDEX_OF,
+    PUT_FIELD,
+    INDEX_OF_FIELD,
     PUT_TILE,
     TILES,
     TILE_COUNT,
@@ -61,6 +68,9 @@ const ENTRY_COUNT: &str =
     "SELECT COALESCE(MAX(idx) + 1, 0) FROM audit_entry WHERE tenant_id = :tenant AND log_id = $1";
 const INDEX_OF: &str =
     "SELECT idx, leaf FROM audit_entry WHERE event_id = $1 AND log_id = $2 AND tenant_id = :tenant";
+const PUT_FIELD: &str = "INSERT INTO audit_field (tenant_id, log_id, field, idx) VALUES (:tenant, $1, $2, $3) ON CONFLICT DO NOTHING";
+const INDEX_OF_FIELD: &str =
+    "SELECT idx FROM audit_field WHERE tenant_id = :tenant AND log_id = $1 AND field = $2";
 const PUT_TILE: &str =
     "INSERT INTO audit_tile (tenant_id, log_id, level, n, hashes) VALUES (:tenant, $1, $2, $3, $4)";
 const TILES: &str = "SELECT n, hashes FROM audit_tile
@@ -163,6 +173,22 @@ pub(crate) fn put_log(id: &LogId, origin: &str, public: bool, root: &Hash, vkeys
 /// Moves the head of a tree; touches no row unless size and root are what the sequencer started from.
 pub(crate) fn advance(id: &LogId, from: (u64, &Hash), to: (u64, &Hash)) -> Stmt {
     Stmt::new(ADVANCE).text(id.as_str()).int(from.0 as i64).blob(*from.1).int(to.0 as i64).blob(*to.1)
+}
+
+/// Where an entry stands that shows a salted field.
+pub(crate) fn put_field(id: &LogId, field: &[u8; 32], index: u64) -> Stmt {
+    Stmt::new(PUT_FIELD).text(id.to_string()).blob(*field).int(index as i64)
+}
+
+/// The index of the entry that shows this salted field.
+pub(crate) async fn index_of_field(
+    store: &Store,
+    ctx: &Ctx,
+    id: &LogId,
+    field: &[u8; 32],
+) -> Result<Option<u64>, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(INDEX_OF_FIELD).text(id.to_string()).blob(*field)).await?;
+    row.map(|row| row.int(0).map(i64::unsigned_abs)).transpose()
 }
 
 /// Appends an entry.

@@ -262,7 +262,7 @@ fn second_of(pointer: &'static str, text: &str) -> Result<u64, Problem> {
     })
 }
 
-fn proof_answer(answer: ProofAnswer) -> Result<Response, Problem> {
+pub(super) fn proof_answer(answer: ProofAnswer) -> Result<Response, Problem> {
     let text = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
     match answer {
         ProofAnswer::File(bytes) => Ok((text, bytes).into_response()),

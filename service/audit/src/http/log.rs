@@ -21,6 +21,7 @@ use tlog::tile::{Level, TilePath};
 
 use crate::Audit;
 use crate::log::Log;
+use crate::proof::ProofAnswer;
 
 /// Longest path of a log door that is looked at: a log id of 64 bytes and a tile path of 96.
 const PATH_BYTES_MAX: usize = 192;
@@ -39,6 +40,7 @@ const KEYS_AGE: &str = "max-age=300";
 enum Thing {
     Checkpoint,
     Keys,
+    Proof,
     Tile(TilePath),
 }
 
@@ -55,6 +57,9 @@ pub(super) async fn read(
     };
     let Some((id, thing)) = named(spelled.as_deref().unwrap_or(uri.path())) else { return Ok(not_found()) };
     let Some(log) = audit.log(&id) else { return Ok(not_found()) };
+    if thing == Thing::Proof {
+        return proof(&audit, &call, &log, uri.query()).await;
+    }
     if thing != Thing::Keys && !may_read(&audit, &call, &log).await? {
         let mut problem = Problem::of(&pages::UNAUTHENTICATED);
         problem.challenge = Some(HeaderValue::from_static("Bearer realm=\"tessera\""));
@@ -64,6 +69,7 @@ pub(super) async fn read(
     let found = match thing {
         Thing::Checkpoint => log.published().map(|row| (row.note.clone(), TEXT, CHECKPOINT_AGE)),
         Thing::Keys => Some((keys_text(&log).into_bytes(), TEXT, KEYS_AGE)),
+        Thing::Proof => None,
         Thing::Tile(path) => {
             audit.tile(&call.ctx, &log.id, path).await?.map(|bytes| (bytes, OCTETS, TILE_AGE))
         }
@@ -80,6 +86,17 @@ pub(super) async fn read(
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
+}
+
+/// `?field=` and 64 hexadecimal digits: the proof of the entry that shows this salted field. No token: the value is the right.
+async fn proof(audit: &Audit, call: &Call, log: &Log, query: Option<&str>) -> Result<Response, Problem> {
+    let field = query.and_then(|query| query.strip_prefix("field=")).filter(|hex| hex.len() == 64);
+    let field = field.and_then(|hex| crypto::hex::decode(hex).ok()).and_then(|bytes| bytes.try_into().ok());
+    let Some(field) = field else { return Ok(not_found()) };
+    match audit.proof_of_field(&call.ctx, log, &field).await? {
+        ProofAnswer::Unknown => Ok(not_found()),
+        found => super::api::proof_answer(found),
+    }
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -122,6 +139,8 @@ fn named(path: &str) -> Option<(LogId, Thing)> {
         (id, Thing::Checkpoint)
     } else if let Some(id) = rest.strip_suffix("/keys") {
         (id, Thing::Keys)
+    } else if let Some(id) = rest.strip_suffix("/proof") {
+        (id, Thing::Proof)
     } else {
         let at = rest.find("/tile/")?;
         (&rest[..at], Thing::Tile(TilePath::parse(&rest[at + 1..])?))

@@ -7,7 +7,9 @@ use serde_json::json;
 use store::LogId;
 use tenancy::Role;
 use tlog::checkpoint::SignedCheckpoint;
+use tlog::event::{Event, KeyUse};
 use tlog::note::VerifierKey;
+use tlog::proof_file::ProofFile;
 use tlog::tile::{Level, TilePath};
 
 use crate::street::Street;
@@ -234,4 +236,68 @@ async fn a_bundle_is_packed_for_those_who_take_gzip() {
     for coding in ["identity", "gzip;q=0", "br", ""] {
         assert_eq!(ask(coding).await.body, plain.body, "{coding}");
     }
+}
+
+#[tokio::test]
+async fn whoever_knows_a_salted_field_has_the_proof_of_its_entry_without_a_token() {
+    let street = Street::new().await;
+    let (log, keys) = (street.log(&street.a), street.audit.vkeys(&street.log(&street.a)));
+    let consent = [0x5c; 32];
+    street.store.record(&street.ctx(&street.a), approved(consent)).await.unwrap();
+    let path = format!("/log/{log}/proof?field={}", crypto::hex::encode(&consent));
+    assert_eq!(street.get(&path, "").await.status, StatusCode::ACCEPTED, "nothing covers it yet");
+    street.settle().await;
+    let file = street.get(&path, "").await;
+    assert_eq!(file.status, StatusCode::OK);
+    let proven = ProofFile::parse(&file.body).unwrap().verify(&keys).unwrap();
+    assert!(proven.detail.is_none(), "the detail stays the tenant's");
+    assert_eq!(proven.entry.kind, "signin-approved");
+}
+
+#[tokio::test]
+async fn a_field_that_is_unknown_guessable_or_another_tenants_proves_nothing() {
+    let street = Street::new().await;
+    let consent = [0x5c; 32];
+    street.store.record(&street.ctx(&street.a), approved(consent)).await.unwrap();
+    let guessable = Event::RelyingPartySealed {
+        seal_sha256: [0x5e; 32],
+        relying_party: "rp_1".to_owned(),
+        document_seal: "dsl_1".to_owned(),
+        revoked: None,
+        key_use: key_use(),
+    };
+    street.store.record(&street.ctx(&street.a), guessable).await.unwrap();
+    street.settle().await;
+    let (a, b) = (street.log(&street.a), street.log(&street.b));
+    let hex = crypto::hex::encode(&consent);
+    for path in [
+        format!("/log/{b}/proof?field={hex}"),
+        format!("/log/{a}/proof?field={}", crypto::hex::encode(&[0x5e; 32])),
+        format!("/log/{a}/proof?field={}", crypto::hex::encode(&[0; 32])),
+        format!("/log/{a}/proof?field={}", &hex[2..]),
+        format!("/log/{a}/proof?field={hex}&x=1"),
+        format!("/log/{a}/proof"),
+    ] {
+        assert_eq!(street.get(&path, "").await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+fn approved(consent_sha256: [u8; 32]) -> Event {
+    Event::SigninApproved {
+        person: "per_1".to_owned(),
+        consent_sha256,
+        acr: 0,
+        level: 1,
+        signin: "sig_1".to_owned(),
+        relying_party: "rp_1".to_owned(),
+        requested: vec!["openid".to_owned()],
+        granted: vec!["openid".to_owned()],
+        denied: Vec::new(),
+        enrolment: None,
+        key_use: key_use(),
+    }
+}
+
+fn key_use() -> KeyUse {
+    KeyUse { key_id: "key_1".to_owned(), version: 1, count: 1 }
 }
