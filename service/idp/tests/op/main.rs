@@ -1,0 +1,10 @@
+//! The OpenID Provider through its doors: a relying party, a browser and a wallet, on a real store with a standing clock.
+
+mod asking;
+mod browsing;
+mod flow;
+mod house;
+mod passkeys;
+mod person;
+mod shop;
+mod tokens;
