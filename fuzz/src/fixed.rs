@@ -104,6 +104,14 @@ pub fn nonces(tenant: &str) -> NonceKey {
     NonceKey::new(Secret::new([7; 32]), tenant)
 }
 
+/// The leaf and its key as the two PEM files of a server.
+pub fn server_pair() -> (Vec<u8>, Vec<u8>) {
+    let chain = ::crypto::x509::pem::encode_chain(&[LEAF_DER.to_vec()]);
+    let key = ::crypto::base64::std_encode(include_bytes!("../fixed/leaf.p8"));
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
+    (chain.into_bytes(), key.into_bytes())
+}
+
 fn anchors(certificate: &Certificate) -> Anchors {
     let everything = TypePattern::parse("*").expect("the pattern of every type");
     Anchors::new(vec![Anchor {

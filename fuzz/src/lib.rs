@@ -1,7 +1,7 @@
 //! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
 //!
 //! ```text
-//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | doors ::<name>(bytes) ──▶ nothing, or a panic that is a finding
 //!                                        │
 //!                                input, fixed
 //! ```
@@ -14,6 +14,7 @@
 
 pub mod credential;
 pub mod crypto;
+pub mod doors;
 pub mod fixed;
 pub mod input;
 pub mod openid;
@@ -63,4 +64,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("vp_response", openid::vp_response),
     ("request_object", openid::request_object),
     ("presentation_link", openid::presentation_link),
+    ("body", doors::body),
+    ("query", doors::query),
+    ("host", doors::host),
+    ("outbound", doors::outbound),
+    ("ids", doors::ids),
+    ("server_certificate", doors::server_certificate),
 ];

@@ -99,6 +99,8 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Option<String> {
 
 fn strip_default_port(authority: &str) -> String {
     let bare = authority.strip_suffix(":443").or_else(|| authority.strip_suffix(":80"));
+    // With another port before it, it is no port but a name that nobody has.
+    let bare = bare.filter(|bare| !bare.contains(':') || bare.ends_with(']'));
     bare.unwrap_or(authority).to_owned()
 }
 
@@ -222,9 +224,14 @@ mod tests {
     fn only_our_own_hosts_are_answered() {
         assert!(matches!(meets(&[("host", "localhost:8400")]), Met::Ours));
         assert!(matches!(meets(&[("host", "Console.LOCALHOST:8400")]), Met::Ours));
-        for foreign in
-            ["localhost", "localhost:8401", "evil.example:8400", "127.0.0.1", "localhost:8400.evil.example"]
-        {
+        for foreign in [
+            "localhost",
+            "localhost:8401",
+            "evil.example:8400",
+            "127.0.0.1",
+            "localhost:8400.evil.example",
+            "localhost:8400:443",
+        ] {
             assert!(matches!(meets(&[("host", foreign)]), Met::Foreign(_)), "{foreign}");
         }
         assert!(matches!(meets(&[]), Met::Foreign(_)));
