@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::output::Format;
 use crate::verb::{
-    context, credential, credential_type, key, ledger, login, offer, operator, service_account, status_list,
-    tenant, trust_anchor, verification,
+    context, credential, credential_type, key, ledger, login, offer, operator, relay, service_account,
+    status_list, tenant, trust_anchor, verification,
 };
 use crate::{doctor, init, serve};
 use clap::{Args, Parser, Subcommand};
@@ -110,6 +110,9 @@ pub enum Noun {
     /// Check a log or a proof from outside: no account, no trust in the server
     #[command(subcommand)]
     Verify(verify::cli::Verify),
+    /// Relays: messages whose metadata is protected, with a guarantee that outsiders can check
+    #[command(subcommand)]
+    Relay(relay::Verb),
     /// A holder's wallet in the terminal
     #[command(subcommand)]
     Wallet(wallet::cli::Verb),

@@ -137,7 +137,7 @@ fn site(users: u64, events_hops: u8) -> Site {
 }
 
 /// Users, T, then B, M, MB a day of a client, cells a second of the last hop, GB a day on disk. The design's page prints the first
-/// M as 221 (a float's 1.1·200 is above 220) and MB a day of its own overhead model; decision 0007 has both.
+/// M as 221 (a float's 1.1·200 is above 220) and MB a day of its own overhead model; decision 0008 has both.
 const COSTS: [(u64, u64, u16, u64, f64, f64, f64); 9] = [
     (200, 100, 1, 220, 7.0, 3.0, 0.2),
     (200, 1_000, 1, 220, 7.0, 3.0, 0.2),

@@ -312,3 +312,20 @@ fn a_description_that_is_none_is_refused_by_its_fault() {
     assert_eq!(Description::parse(&vec![b' '; 1 << 18]), Err(DescriptionError::Size));
     assert!(matches!(Description::parse(b"{}"), Err(DescriptionError::Json(_))));
 }
+
+/// Rows about counts alone: the other rooms of the Relay see to their own.
+#[test]
+fn the_rows_of_relay_md_name_tests_that_stand() {
+    let (page, own) = (
+        include_str!("../../../docs/checks/relay.md"),
+        [include_str!("budget.rs"), include_str!("simulation.rs")],
+    );
+    for id in ["RL-7", "RL-8", "RL-17"] {
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with(&format!("| {id} |"))).collect();
+        assert!(!rows.is_empty(), "{id}");
+        for name in rows.iter().flat_map(|row| row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        {
+            assert!(own.iter().any(|source| source.contains(&format!("fn {name}()"))), "{name}");
+        }
+    }
+}

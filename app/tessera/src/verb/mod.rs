@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod login;
 pub mod offer;
 pub mod operator;
+pub mod relay;
 pub mod service_account;
 pub mod status_list;
 pub mod tenant;

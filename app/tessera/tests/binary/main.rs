@@ -13,4 +13,5 @@ mod openapi;
 mod production;
 mod program;
 mod readme;
+mod relay_privacy;
 mod served;
