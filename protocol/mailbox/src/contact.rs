@@ -239,7 +239,8 @@ impl Contact {
 
     /// Cells that were not sent yet, or must be sent again.
     pub fn unsent(&self) -> usize {
-        self.outbox.unsent_cells() + self.greeting.as_ref().map_or(0, |greeting| greeting.outbox.unsent_cells())
+        self.outbox.unsent_cells()
+            + self.greeting.as_ref().map_or(0, |greeting| greeting.outbox.unsent_cells())
     }
 
     /// Whether a message still waits for its ack.

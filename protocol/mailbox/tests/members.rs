@@ -10,6 +10,7 @@ use tessera_mailbox::cell::{CELL_BYTES, Class, TAG_BYTES};
 use tessera_mailbox::client::{Input, Network, Notice, Reason, SendRefusal, Settings, VerifyRefusal};
 use tessera_mailbox::contact::ContactState;
 use tessera_mailbox::delivery::MESSAGE_BYTES_MAX;
+use tessera_mailbox::frame::TurnCode;
 use world::{T, URL, World, network};
 
 #[test]
@@ -480,7 +481,37 @@ fn a_trouble_that_only_the_driver_sees_stops_real_cells() {
 }
 
 #[test]
-fn a_cell_that_the_relay_refuses_is_sent_in_a_later_round() {
+fn a_wallet_that_runs_twice_stops_when_its_token_was_spent_by_the_other() {
+    let mut world = World::new(&["Ana", "Bo"]);
+    let (bo, _) = world.befriend(0, 1);
+    world.send(0, bo, "by the clone");
+    world.code = TurnCode::Spent;
+    world.rounds(1);
+    world.code = TurnCode::Accepted;
+    world.rounds(5);
+    assert!(world.members[0].notices.contains(&Notice::Degraded(Reason::RunsTwice)));
+    assert!(world.texts(1).is_empty());
+    assert!(world.no_tag_was_made_twice());
+}
+
+#[test]
+fn a_cell_that_the_relay_does_not_take_stays_in_the_outbox() {
+    for code in [TurnCode::RoundClosed, TurnCode::Full, TurnCode::Token, TurnCode::Length] {
+        let mut world = World::new(&["Ana", "Bo"]);
+        let (bo, _) = world.befriend(0, 1);
+        world.send(0, bo, "not taken, then taken");
+        world.code = code;
+        world.rounds(2);
+        assert!(world.texts(1).is_empty());
+        world.code = TurnCode::Accepted;
+        world.rounds(1);
+        assert_eq!(world.texts(1), ["not taken, then taken"]);
+        assert!(world.no_tag_was_made_twice());
+    }
+}
+
+#[test]
+fn a_round_that_dies_is_repeated() {
     let mut world = World::new(&["Ana", "Bo"]);
     let (bo, _) = world.befriend(0, 1);
     world.send(0, bo, "twice tried");
@@ -488,7 +519,6 @@ fn a_cell_that_the_relay_refuses_is_sent_in_a_later_round() {
     world.now_ms = world.network.calendar.starts_at_ms(Class::Normal, round) + T * 56 / 100;
     world.tick(0);
     world.intake.clear();
-    // What was accepted stays accepted; a round that dies is told apart.
     world.step(0, Input::Dead { class: Class::Normal, round });
     world.now_ms = world.network.calendar.starts_at_ms(Class::Normal, round + 1);
     world.rounds(1);

@@ -97,7 +97,12 @@ fn chains_give_the_tags_and_keys_of_the_vectors() {
         let mut line = Line::open(source, root, number(&vectors["epoch"]) as u32, &calendar);
         for round in list(&case["rounds"]) {
             let slot = line
-                .slot(class(&case["class"]), direction(&case["direction"]), number(&round["round"]), &calendar)
+                .slot(
+                    class(&case["class"]),
+                    direction(&case["direction"]),
+                    number(&round["round"]),
+                    &calendar,
+                )
                 .unwrap();
             assert_eq!(slot.tag, array(&round["tag"]), "{round}");
             assert_eq!(slot.key.expose(), &array::<32>(&round["key"]), "{round}");
@@ -121,7 +126,8 @@ fn an_invite_becomes_the_keys_and_the_code_of_the_vectors() {
     assert_eq!(invite.encode().expose(), &bytes(&vector["invite"]));
     assert_eq!(invite.root().expose(), &array::<32>(&vector["invite_root"]));
     for case in list(&vector["buckets"]) {
-        let bucket = bucket_of(&invite.bucket_seed, number(&case["epoch"]) as u32, number(&case["buckets"]) as u16);
+        let bucket =
+            bucket_of(&invite.bucket_seed, number(&case["epoch"]) as u32, number(&case["buckets"]) as u16);
         assert_eq!(u64::from(bucket), number(&case["bucket"]));
     }
     let (nonce_a, nonce_b): ([u8; 16], [u8; 16]) = (array(&vector["nonce_a"]), array(&vector["nonce_b"]));

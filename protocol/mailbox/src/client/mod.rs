@@ -53,7 +53,7 @@ const MISSED_MAX: usize = 64;
 /// How far the clocks of member and relay may differ.
 pub const CLOCK_TOLERANCE_MS: u64 = 15_000;
 /// The same in a development network, whose rounds are shorter than that.
-const CLOCK_TOLERANCE_DEV_MS: u64 = 500;
+const CLOCK_TOLERANCE_DEV_MS: u64 = 1_000;
 /// As [`ACT_TO_HUNDREDTHS`], in a development network.
 const ACT_TO_DEV_HUNDREDTHS: u64 = 35;
 /// Rounds without a valid statement after which only nulls are sent.
@@ -525,6 +525,11 @@ impl Client {
         self.missed.iter().map(|(from, to)| to - from + 1).sum()
     }
 
+    /// Whether every cell that was sent has its answer: who leaves before sends it again.
+    pub fn is_answered(&self) -> bool {
+        self.unanswered.is_empty()
+    }
+
     /// The last normal round in which anything was sent.
     pub fn last_round(&self, class: Class) -> Option<u64> {
         self.last_round[class as usize]
@@ -583,7 +588,7 @@ impl Client {
         };
         let round = done.map_or(running, |done| running.max(done.saturating_add(1)));
         let late = round == running && network_now >= self.acts_until_ms(class, round);
-        Some(if late { round + 1 } else { round })
+        Some(if late { round.saturating_add(1) } else { round })
     }
 
     fn acts_at_ms(&self, class: Class, round: u64) -> u64 {
@@ -593,12 +598,15 @@ impl Client {
         let to = if self.network.is_dev { ACT_TO_DEV_HUNDREDTHS } else { ACT_TO_HUNDREDTHS };
         let span = round_ms * (to - ACT_FROM_HUNDREDTHS) / 100;
         let into = round_ms * ACT_FROM_HUNDREDTHS / 100 + ((span * offset) >> 32);
-        self.network.calendar.starts_at_ms(class, round) + into
+        self.network.calendar.starts_at_ms(class, round).saturating_add(into)
     }
 
     fn acts_until_ms(&self, class: Class, round: u64) -> u64 {
         let round_ms = self.network.calendar.round_ms(class).unwrap_or(0);
-        self.network.calendar.starts_at_ms(class, round) + round_ms * COLLECT_TO_HUNDREDTHS / 100
+        self.network
+            .calendar
+            .starts_at_ms(class, round)
+            .saturating_add(round_ms * COLLECT_TO_HUNDREDTHS / 100)
     }
 
     fn position(&self, id: ContactId) -> Option<usize> {

@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) published: BTreeMap<(u8, u64), Vec<u8>>,
     /// Percent of accepted cells that the relay loses.
     pub(crate) loses_percent: u64,
+    /// What the relay answers to every turn.
+    pub(crate) code: TurnCode,
     /// The relay changes what it publishes.
     pub(crate) tampers: Option<fn(&mut Vec<Cell>)>,
 }
@@ -97,6 +99,7 @@ impl World {
             made: Vec::new(),
             published: BTreeMap::new(),
             loses_percent: 0,
+            code: TurnCode::Accepted,
             tampers: None,
         };
         names.iter().for_each(|name| world.join(name, Settings { loop_one_in: 0, ..Settings::MEMBER }));
@@ -243,8 +246,10 @@ impl World {
                 Effect::Turn(turn) => {
                     self.made.push((who, turn.class, turn.round, *turn.cell));
                     let (class, round, number) = (turn.class, turn.round, turn.turn);
-                    self.intake.push((who, turn));
-                    let code = TurnCode::Accepted;
+                    let code = self.code;
+                    if code == TurnCode::Accepted {
+                        self.intake.push((who, turn));
+                    }
                     self.step(who, Input::Turned { class, round, turn: number, code });
                 }
                 Effect::Fetch { first, rounds, .. } => {
