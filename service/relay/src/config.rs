@@ -1,6 +1,7 @@
 //! The room's own settings: those that run.
 
-use mailbox::network::{ROUND_MS_DEV_MIN, ROUND_MS_FAST_MIN, ROUND_MS_MAX, ROUND_MS_MIN};
+use mailbox::cover::{Cover, Mechanism as Law};
+use mailbox::network::{Mechanism, ROUND_MS_DEV_MIN, ROUND_MS_FAST_MIN, ROUND_MS_MAX, ROUND_MS_MIN};
 
 /// Open links at most: what one process with 64 Ki descriptors serves beside its files.
 pub const CONNECTIONS_MAX: usize = 20_000;
@@ -28,6 +29,8 @@ pub struct Config {
     pub epoch_ms: u64,
     /// Members that sizes are made for; none: as many as there are, rounded up to a power of two, 64 at least.
     pub clients_max: Option<u32>,
+    /// Covers in every round, which hide from all but the live relay whether one client was online in it; none unless asked for.
+    pub cover: Option<Cover>,
     /// Days that rounds can be caught up.
     pub retention_days: u32,
     /// Open links.
@@ -48,6 +51,7 @@ impl Config {
             fast_round_ms: 1_000,
             epoch_ms: mailbox::network::EPOCH_MS,
             clients_max: None,
+            cover: None,
             retention_days: 14,
             connections_max: CONNECTIONS_MAX,
             per_address_max: 64,
@@ -91,6 +95,17 @@ impl Config {
         }
     }
 
+    /// The covers, as the manifest says them.
+    pub fn mechanism(&self) -> Mechanism {
+        match self.cover.map(|cover| (cover.mechanism(), cover.shift())) {
+            None => Mechanism::None,
+            Some((Law::Gaussian { sigma2 }, shift)) => Mechanism::Gaussian { sigma2, shift },
+            Some((Law::Laplace { epsilon_b }, shift)) => {
+                Mechanism::Laplace { num: epsilon_b.num, den: epsilon_b.den, shift }
+            }
+        }
+    }
+
     /// What holds against whom: printed at start, kept in the manifest.
     pub fn guarantee(&self) -> &'static str {
         "one relay, full mode, whole rounds: epsilon 0 for messages, also towards the live relay and its disk. Not hidden: who is \
@@ -103,7 +118,8 @@ impl Config {
         let statement = mailbox::statement::SignedRound::bytes(1) as u64 + 4;
         let row = (mailbox::statement::ROW_BYTES + mailbox::statement::INDEX_BYTES) as u64;
         let turn = mailbox::frame::turn_bytes(1) as u64 + 13;
-        rounds * (turn + statement + 14 + row * clients)
+        let covers = self.cover.map_or(0, |cover| u64::from(cover.shift()));
+        rounds * (turn + statement + 14 + row * (clients + covers))
     }
 }
 

@@ -47,9 +47,9 @@ impl OpenEpoch {
         self.openers.as_ref().map(|openers| &openers[usize::from(class.number())])
     }
 
-    /// Cells that a round takes.
-    pub(crate) fn capacity(&self, class: Class) -> u32 {
-        self.verified.epoch().class(class).map_or(0, |class| class.rows)
+    /// Cells that a round takes: its rows less the most covers.
+    pub(crate) fn capacity(&self, class: Class, covers_max: u32) -> u32 {
+        self.verified.epoch().class(class).map_or(0, |class| class.rows.saturating_sub(covers_max))
     }
 }
 
@@ -82,6 +82,11 @@ impl Relay {
             }
         }
         Ok(())
+    }
+
+    /// The most covers of a round: twice the shift, which a draw passes with a chance of about delta.
+    pub(crate) fn covers_max(&self) -> u32 {
+        self.config().cover.map_or(0, |cover| cover.shift().saturating_mul(2))
     }
 
     /// An epoch by its number: open, or as it is kept.
@@ -159,7 +164,8 @@ impl Relay {
         let class = |class: Class| {
             // An office of quick sign-ins is a quarter of a network, and no smaller than the smallest.
             let clients = if class == Class::Fast { (clients_max / 4).max(CLIENTS_MIN) } else { clients_max };
-            let rows = (u64::from(clients) * 11).div_ceil(10).min(u64::from(CELLS_MAX));
+            let covers = u64::from(self.covers_max());
+            let rows = ((u64::from(clients) * 11).div_ceil(10) + covers).min(u64::from(CELLS_MAX));
             EpochClass {
                 id: class.number(),
                 from_round: live.calendar.first_round(class, number),

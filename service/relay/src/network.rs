@@ -113,6 +113,10 @@ impl Relay {
         let round_ms = |class| known.manifest().calendar().round_ms(class).unwrap_or(0).to_string();
         differs("round_ms", round_ms(Class::Normal), self.config().round_ms.to_string())?;
         differs("fast_round_ms", round_ms(Class::Fast), self.config().fast_round_ms.to_string())?;
+        let mechanism = |rule: &Mechanism| format!("{rule:?}");
+        let kept =
+            known.manifest().class(Class::Normal).map(|rule| mechanism(&rule.mechanism)).unwrap_or_default();
+        differs("cover", kept, mechanism(&self.config().mechanism()))?;
         differs("public_url", known.manifest().relays[0].url.clone(), self.config().public_url.clone())?;
         Ok(known)
     }
@@ -128,7 +132,7 @@ impl Relay {
             round_ms,
             mode: Mode::Full,
             window: 4,
-            mechanism: Mechanism::None,
+            mechanism: config.mechanism(),
         };
         let mut classes = vec![class(0, config.round_ms)];
         if config.fast_round_ms > 0 {

@@ -6,10 +6,15 @@ use crate::network::RelayFault;
 use crate::{Live, Relay, now_ms, store};
 use ::store::{CommitError, Ctx, Reason, StoreFault, Unit};
 use crypto::hash::sha256;
+use crypto::secret::Secret;
 use custody::SignError;
+use mailbox::cover::noise_stream;
+use mailbox::cover::sample::Stream;
 use mailbox::frame::{self, onion_bytes};
 use mailbox::hop;
-use mailbox::network::Class;
+use mailbox::label::expand;
+use mailbox::network::{Class, Mechanism};
+use mailbox::onion::Innermost;
 use mailbox::round::{self, Input, Round, State};
 use mailbox::statement::{
     HopLine, MechanismLine, ROW_BYTES, RoundStatement, buckets_root, index_of, rows_digest,
@@ -111,10 +116,10 @@ impl Relay {
                 if part > 0 {
                     // Begun before a restart: what was taken then is part of the round.
                     let cells = self.kept_cells(ctx, lane.class(), number).await?;
-                    lane.begin(number, open.capacity(lane.class()), part);
+                    lane.begin(number, open.capacity(lane.class(), self.covers_max()), part);
                     lane.remember(cells);
                 } else {
-                    lane.begin(number, open.capacity(lane.class()), 0);
+                    lane.begin(number, open.capacity(lane.class(), self.covers_max()), 0);
                 }
                 Ok(round::closes_at_ms(&live.calendar, lane.class(), number))
             }
@@ -138,9 +143,14 @@ impl Relay {
         let Batch { number, round, cells } = batch;
         let epoch = lane.calendar().epoch_of(lane.class(), number);
         let open = self.epoch(ctx, epoch).await?.ok_or(PublishError::Erased(epoch))?;
-        let rows = opened(lane.clone(), open, number, cells).await?;
+        // The covers are drawn before anything is opened: they cannot depend on the load.
+        let covers = self.covers(ctx);
+        let rows = opened(lane.clone(), open, number, cells, covers).await?;
         let (round, _) = round.step(Input::Mix);
         if lane.class() == Class::Normal {
+            // A round that is mixed a second time, after a crash, may have fewer parts.
+            let gone = store::forget_round_rows(lane.class(), number);
+            self.store().housekeeping(ctx, Reason::RelayIntake, vec![gone]).await?;
             for part in store::put_rows(lane.class(), number, 0, &rows) {
                 self.store().housekeeping(ctx, Reason::RelayIntake, vec![part]).await?;
             }
@@ -179,7 +189,7 @@ impl Relay {
             view: 0,
             round: number,
             collect_from: number,
-            mechanism: MechanismLine::default(),
+            mechanism: self.mechanism_line(),
             buckets: 1,
             rows: count,
             hops: vec![hop],
@@ -220,6 +230,28 @@ impl Relay {
         frames.extend(frame::Bucket::frames(lane.class(), number, 0, &rows));
         lane.push(&Arc::new(Published { number, signed: bytes, frames }));
         Ok(())
+    }
+
+    /// Cover cells of a round, from a fresh seed that is nowhere kept: each is 512 bytes that nobody can tell from a sealed cell.
+    fn covers(&self, ctx: &Ctx) -> Vec<Innermost> {
+        let Some(cover) = &self.config().cover else { return Vec::new() };
+        let seed = Secret::new(ctx.random::<32>());
+        let drawn = cover.draw(&mut noise_stream(&seed)).min(self.covers_max());
+        let mut stream = Stream::new(expand(&seed, &[b"dummy"]));
+        let cell = |_| {
+            let mut cell = [0; ROW_BYTES];
+            stream.fill(&mut cell);
+            Innermost { bucket: 0, cell }
+        };
+        (0..drawn).map(cell).collect()
+    }
+
+    fn mechanism_line(&self) -> MechanismLine {
+        match self.config().mechanism() {
+            Mechanism::None => MechanismLine::default(),
+            Mechanism::Gaussian { sigma2, shift } => MechanismLine { kind: 1, num: sigma2, den: 1, shift },
+            Mechanism::Laplace { num, den, shift } => MechanismLine { kind: 2, num, den, shift },
+        }
     }
 
     async fn stalled(&self, ctx: &Ctx, lane: &Arc<Lane>, number: u64, fault: &PublishError) {
@@ -278,12 +310,14 @@ async fn opened(
     open: Arc<OpenEpoch>,
     number: u64,
     cells: Vec<Vec<u8>>,
+    covers: Vec<Innermost>,
 ) -> Result<Vec<u8>, PublishError> {
     let erased = PublishError::Erased(open.verified.epoch().epoch);
     let work = move || {
         let opener = open.opener(lane.class())?;
         let mut seen = lane.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = hop::open_last(opener, &mut seen, number, cells.iter().map(Vec::as_slice));
+        let mut batch = hop::open_last(opener, &mut seen, number, cells.iter().map(Vec::as_slice));
+        batch.cells.extend(covers);
         Some(hop::publish(&batch.cells, 1).swap_remove(0))
     };
     match tokio::task::spawn_blocking(work).await {

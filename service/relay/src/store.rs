@@ -38,6 +38,7 @@ pub const STATEMENTS: &[&str] = &[
     SPEND_LINK,
     FORGET_LINKS,
     FORGET_ROWS,
+    FORGET_ROUND_ROWS,
     FORGET_ROUNDS,
 ];
 
@@ -95,6 +96,8 @@ const SPEND_LINK: &str = "DELETE FROM relay_link
 const FORGET_LINKS: &str = "DELETE FROM relay_link WHERE tenant_id = :tenant AND expires_at_ms <= :now";
 const FORGET_ROWS: &str =
     "DELETE FROM relay_bucket_round WHERE tenant_id = :tenant AND class = $1 AND round < $2";
+const FORGET_ROUND_ROWS: &str =
+    "DELETE FROM relay_bucket_round WHERE tenant_id = :tenant AND class = $1 AND round = $2";
 const FORGET_ROUNDS: &str = "DELETE FROM relay_round WHERE tenant_id = :tenant AND class = $1 AND round < $2";
 /// Bytes of one blob: half of what one transaction of housekeeping may hold.
 pub(crate) const PART_BYTES_MAX: usize = 2 << 20;
@@ -145,6 +148,10 @@ pub(crate) fn put_rows(class: Class, round: u64, bucket: u16, rows: &[u8]) -> Ve
     let put =
         |(part, cells): (i64, &[u8])| of(PUT_ROWS, class, round).int(i64::from(bucket)).int(part).blob(cells);
     (0..).zip(rows.chunks(PART_BYTES_MAX)).map(put).collect()
+}
+
+pub(crate) fn forget_round_rows(class: Class, round: u64) -> Stmt {
+    of(FORGET_ROUND_ROWS, class, round)
 }
 
 pub(crate) async fn rows(

@@ -87,7 +87,7 @@ async fn a_replay_within_a_round_and_across_rounds_is_published_once() {
     house.pass(ROUND_MS).await;
     assert_eq!(ana.rows().await.1, [cell(1)]);
     // Next round: the same frame is late, and its onion under the new number does not open.
-    assert_eq!(eve.take_frame(frame.clone()).await, TurnCode::RoundClosed);
+    assert_eq!(house.client().await.take_frame(frame.clone()).await, TurnCode::RoundClosed);
     let onion = frame[4 + 8 + 48..frame.len() - 2].to_vec();
     let replayed = eve.turn_of(round + 1, onion);
     assert_eq!(eve.take_frame(replayed).await, TurnCode::Accepted);

@@ -92,6 +92,11 @@ impl House {
         tenancy.on_new_tenant(Arc::new(Logs(store.clone())));
         tenancy.on_new_tenant(Arc::new(custody.clone()));
         let system = Ctx::new(TenantId::SYSTEM, Actor::system(), clock.now(), entropy);
+        // A store on disk has no log yet at its first start; the ledger makes it in a whole house.
+        if store.log(&system, &LogId::of(&TenantId::SYSTEM)).await.unwrap().is_none() {
+            store.ensure_tenant_keys(&system).await.unwrap();
+            store.create_log(&system, &LogSpec::of("ledger.test", &TenantId::SYSTEM)).await.unwrap();
+        }
         custody.provision_system(&system).await.unwrap();
         let tenant = match tenancy.tenant_named(&system, "default").await.unwrap() {
             Some(tenant) => tenant,
@@ -223,6 +228,16 @@ impl House {
     pub(crate) async fn count(&self, event: &str) -> usize {
         let query = DetailQuery { event_type: Some(event.to_owned()), ..DetailQuery::default() };
         self.store.details(&self.ctx(), &LogId::of(&self.tenant.id), &query, 500).await.unwrap().len()
+    }
+
+    /// Takes what waits for the ledger, as its sequencer does: a store whose entries wait too long takes no more.
+    pub(crate) async fn sequence(&self) {
+        let system = self.ctx().for_tenant(TenantId::SYSTEM);
+        for log in [LogId::of(&self.tenant.id), LogId::of(&TenantId::SYSTEM)] {
+            let taken = self.store.take_pending(&system, &log, 512).await.unwrap();
+            let spent = store::spend_pending(&log, &taken);
+            self.store.housekeeping(&system, store::Reason::Sequencing, spent).await.unwrap();
+        }
     }
 
     /// Types of the events of the tenant's log so far.

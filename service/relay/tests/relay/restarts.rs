@@ -10,6 +10,7 @@ async fn house_in(folder: &std::path::Path, now: jiff::Timestamp) -> House {
 
 /// The relay of `folder` again, `ms` later: what was in memory is gone.
 async fn reopened(house: House, folder: &std::path::Path, ms: u64) -> House {
+    house.sequence().await;
     let now = house.edge.clock().now() + jiff::SignedDuration::from_millis(ms as i64);
     drop(house);
     // The writer thread of the old store ends when its last holder is gone, and only then gives up its lock.
@@ -79,6 +80,7 @@ async fn a_crash_at_any_of_many_points_loses_no_accepted_cell_and_publishes_none
         }
         number += 1;
         house.pass(crash * 2_900 % ROUND_MS).await;
+        drop(client);
         house = reopened(house, folder.path(), crash * 7_300 % (2 * ROUND_MS)).await;
     }
     house.pass(3 * ROUND_MS).await;
@@ -119,13 +121,13 @@ async fn cells_of_an_epoch_whose_key_is_erased_are_let_go_of_aloud() {
     let house = house_in(folder.path(), crate::house::NOW.parse().unwrap()).await;
     let round = house.round();
     house.client().await.take(round, &cell(1)).await;
-    // Down for two days; the key goes before the cells are looked at, as after a restored clock.
+    // The key goes before the cells are looked at, as when a relay is down past the end of its epoch.
     let store = house.store.clone();
     let ctx = house.ctx();
     let gone = store::Stmt::new("DELETE FROM relay_epoch_key WHERE tenant_id = :tenant");
     store.housekeeping(&ctx, store::Reason::Expiry, vec![gone]).await.unwrap();
     drop((store, ctx));
-    let house = reopened(house, folder.path(), 2 * 86_400_000).await;
+    let house = reopened(house, folder.path(), 3 * ROUND_MS).await;
     assert_eq!(house.get(&format!("/relay/v1/rounds/0/{round}")).await.0, 404);
     assert_eq!(house.count("relay-round-stalled").await, 1);
 }

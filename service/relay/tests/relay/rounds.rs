@@ -200,7 +200,7 @@ async fn fast_rounds_live_in_memory_and_share_one_event_a_minute() {
     assert_eq!(house.count("relay-round").await - before, 2);
     let round = calendar.round_at(Class::Fast, house.now_ms()).unwrap() - 1;
     assert_eq!(house.get(&format!("/relay/v1/rounds/1/{round}")).await.0, 200);
-    assert_eq!(house.get(&format!("/relay/v1/rounds/1/{}", round - 1_000)).await.0, 404);
+    assert_eq!(house.get(&format!("/relay/v1/rounds/1/{}", round + 1_000)).await.0, 404);
 }
 
 #[tokio::test]
@@ -235,4 +235,32 @@ async fn of_a_thousand_concurrent_sends_every_accepted_cell_arrives() {
         let found: Vec<u32> = rows.iter().map(number_of).collect();
         assert_eq!((of, found), (round, accepted.clone()));
     }
+}
+
+/// The covers of `--cover-traffic-epsilon 0.1`: what one relay adds to every round.
+#[tokio::test]
+async fn covers_are_added_to_every_round_and_differ_in_nothing_that_is_published() {
+    use mailbox::budget::{Adjacency, PrivacyBudget, Spending};
+    let budget = PrivacyBudget::new("0.1".parse().unwrap(), "1e-6".parse().unwrap(), 1).unwrap();
+    let cover = budget.cover(Spending::PerEvent, Adjacency::OneCount).unwrap();
+    assert_eq!(cover.shift(), 132);
+    let house = House::with(|config| config.cover = Some(cover)).await;
+    assert_eq!(house.epoch().await.epoch().class(Class::Normal).unwrap().rows, 71 + 2 * 132);
+    let mut ana = house.client().await;
+    let mut counts = Vec::new();
+    for number in 0..8 {
+        let round = house.round();
+        ana.take(round, &cell(number)).await;
+        house.pass(ROUND_MS).await;
+        let (_, rows) = ana.rows().await;
+        assert!(rows.contains(&cell(number)) && rows.is_sorted());
+        assert!(rows.len() <= 71 + 2 * 132);
+        let (_, statement) = house.get(&format!("/relay/v1/rounds/0/{round}")).await;
+        let statement = SignedRound::parse(&statement).unwrap();
+        assert_eq!((statement.unverified().mechanism.kind, statement.unverified().mechanism.shift), (2, 132));
+        counts.push(rows.len() - 1);
+    }
+    // The chance that eight draws of this law are equal, or that one is below 10, is below one in a million.
+    assert!(counts.iter().any(|count| *count != counts[0]), "{counts:?}");
+    assert!(counts.iter().all(|count| *count >= 10), "{counts:?}");
 }
