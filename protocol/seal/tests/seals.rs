@@ -1,4 +1,5 @@
 //! Document seals: our own, their signers, and what an attacker may try.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod world;
 
@@ -149,9 +150,9 @@ fn another_key_another_curve_and_a_curve_that_is_not_checked_have_names() {
 fn messages_doubled_out_of_order_unknown_or_of_another_length_are_refused_by_tag() {
     let world = World::new();
     let key = SignerKey::Nist(world.seals.signer.public());
-    let reread = |change: &dyn Fn(&mut Vec<(u8, Vec<u8>)>)| {
+    let reread = |change: &dyn Fn(&mut Messages)| {
         let seal = Vds::parse(&world.service_seal).unwrap().verify(&key).unwrap();
-        let mut messages: Vec<(u8, Vec<u8>)> =
+        let mut messages: Messages =
             seal.messages().into_iter().map(|(tag, value)| (tag, value.to_vec())).collect();
         change(&mut messages);
         let first = messages_at(seal.tbs());
@@ -183,6 +184,9 @@ fn messages_doubled_out_of_order_unknown_or_of_another_length_are_refused_by_tag
     assert_eq!(reread(&|it| it[7].1.truncate(7)), Err(OwnSealError::Message(0x08)));
     assert_eq!(reread(&|it| it[8].1[0] = 8), Err(OwnSealError::Message(0x09)));
 }
+
+/// Messages with their tags.
+type Messages = Vec<(u8, Vec<u8>)>;
 
 /// Where the messages of a seal of ours begin: behind the dates, kind and category.
 fn messages_at(tbs: &[u8]) -> usize {

@@ -1,4 +1,5 @@
 //! The machine of a sign-in against its table: no other edge exists.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! Specimen seals of other people's libraries, of no real person.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

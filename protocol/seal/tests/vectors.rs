@@ -1,4 +1,5 @@
 //! Vector A: every value that the protocol prints.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
