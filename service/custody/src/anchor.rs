@@ -3,9 +3,10 @@
 //! An anchor for one purpose never vouches for another: it names its contexts, and as an issuer's the types it may issue. A tenant's
 //! own root is its first anchor, for its own types.
 
+use crypto::hash;
 use crypto::x509::Certificate;
 use jiff::Timestamp;
-use store::{CommitError, Committed, Ctx, Refused, StoreFault, Unit, id};
+use store::{CommitError, Committed, Ctx, Refused, Row, StoreFault, Unit, id};
 use thiserror::Error;
 use tlog::event::Event;
 
@@ -58,6 +59,45 @@ pub struct Anchor {
     pub is_own: bool,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+/// The anchors of a tenant as they stand in the store, not yet parsed: whoever parsed the same before need not again.
+pub struct AnchorRows {
+    rows: Vec<Row>,
+    digest: [u8; 32],
+}
+
+impl AnchorRows {
+    fn of(rows: Vec<Row>) -> Result<AnchorRows, StoreFault> {
+        let mut said = Vec::new();
+        for row in &rows {
+            let texts = [
+                row.text(0)?.into_bytes(),
+                row.blob(1)?,
+                row.text(2)?.into_bytes(),
+                row.text(3)?.into_bytes(),
+            ];
+            for column in texts {
+                said.extend((column.len() as u64).to_be_bytes());
+                said.extend(column);
+            }
+            said.extend([row.int(4)?, row.int(5)?].map(i64::to_be_bytes).concat());
+        }
+        Ok(AnchorRows { digest: hash::sha256(&said), rows })
+    }
+
+    /// Names every byte of the rows: two sets that differ anywhere have two names.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// The anchors, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreFault::Column`].
+    pub fn parse(&self) -> Result<Vec<Anchor>, StoreFault> {
+        self.rows.iter().map(rows::anchor_of_row).collect()
+    }
 }
 
 /// Why an anchor is not added or removed.
@@ -181,6 +221,14 @@ impl Custody {
     /// [`StoreFault`].
     pub async fn all_anchors(&self, ctx: &Ctx) -> Result<Vec<Anchor>, StoreFault> {
         rows::anchors(self.store(), ctx).await
+    }
+
+    /// As [`Custody::all_anchors`], for whoever keeps what it parsed.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub async fn anchor_rows(&self, ctx: &Ctx) -> Result<AnchorRows, StoreFault> {
+        AnchorRows::of(rows::anchor_rows(self.store(), ctx).await?)
     }
 
     /// Adds an anchor.

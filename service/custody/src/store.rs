@@ -437,14 +437,19 @@ pub(crate) fn change_patterns(anchor: &Anchor, before: &str) -> Stmt {
 }
 
 pub(crate) async fn anchors(store: &Store, ctx: &Ctx) -> Result<Vec<Anchor>, StoreFault> {
-    store.read(ctx).many(Stmt::new(ANCHORS), ANCHORS_MAX).await?.iter().map(anchor_of_row).collect()
+    anchor_rows(store, ctx).await?.iter().map(anchor_of_row).collect()
+}
+
+/// The rows of [`anchors`], for [`anchor_of_row`].
+pub(crate) async fn anchor_rows(store: &Store, ctx: &Ctx) -> Result<Vec<Row>, StoreFault> {
+    store.read(ctx).many(Stmt::new(ANCHORS), ANCHORS_MAX).await
 }
 
 pub(crate) async fn anchor(store: &Store, ctx: &Ctx, anchor_id: &str) -> Result<Option<Anchor>, StoreFault> {
     store.read(ctx).one(Stmt::new(ANCHOR).text(anchor_id)).await?.as_ref().map(anchor_of_row).transpose()
 }
 
-fn anchor_of_row(row: &Row) -> Result<Anchor, StoreFault> {
+pub(crate) fn anchor_of_row(row: &Row) -> Result<Anchor, StoreFault> {
     let certificate = crypto::x509::Certificate::parse(&row.blob(1)?).ok();
     Ok(Anchor {
         id: row.text(0)?,

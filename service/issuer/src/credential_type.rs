@@ -9,10 +9,15 @@ use credential::credential_type::CredentialType;
 use openid::vci::CredentialConfiguration;
 use openid::vci::metadata::SD_JWT_VC;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tlog::event::Event;
 
 /// Types in one metadata document; a wallet reads all of them.
 pub const TYPES_MAX: usize = 200;
+
+/// Types kept parsed: a thousand tenants with one each, a few KiB each. Beyond it the memory starts anew.
+const PARSED_MAX: usize = 1_024;
 
 /// How long a credential of the first type lives.
 const DIPLOMA_VALID_FOR_S: i64 = 365 * 86_400;
@@ -30,9 +35,39 @@ pub struct Kind {
     /// When it was made, Unix milliseconds.
     pub created_at_ms: i64,
     /// Its rules.
-    pub rules: CredentialType,
+    pub rules: Arc<CredentialType>,
     /// Its rules as they were given.
-    pub claims: Value,
+    pub claims: Arc<Value>,
+}
+
+/// Rules that were parsed before, by the words of their row: the same words are the same rules, so nothing here is ever out of date.
+#[derive(Default)]
+pub(crate) struct Parsed(Mutex<HashMap<(String, String), Rules>>);
+
+type Rules = (Arc<CredentialType>, Arc<Value>);
+
+impl Parsed {
+    fn rules(&self, row: &TypeRow) -> Result<Rules, StoreFault> {
+        let words = (row.vct.clone(), row.claims.clone());
+        if let Some(known) = self.lock().get(&words) {
+            return Ok(known.clone());
+        }
+        let claims: Value = serde_json::from_str(&row.claims).unwrap_or(Value::Null);
+        let rules = CredentialType::parse(&row.vct, &claims).map_err(|_| StoreFault::Engine {
+            cause: format!("the credential type {} does not parse", row.name),
+        })?;
+        let rules: Rules = (Arc::new(rules), Arc::new(claims));
+        let mut known = self.lock();
+        if known.len() >= PARSED_MAX {
+            known.clear();
+        }
+        known.insert(words, rules.clone());
+        Ok(rules)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Rules>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Issuer {
@@ -80,7 +115,7 @@ impl Issuer {
     /// # Errors
     /// [`StoreFault`].
     pub async fn kind(&self, ctx: &Ctx, name: &str) -> Result<Option<Kind>, StoreFault> {
-        store::kind(&self.store, ctx, name).await?.map(Kind::of).transpose()
+        store::kind(&self.store, ctx, name).await?.map(|row| Kind::of(row, &self.parsed)).transpose()
     }
 
     /// Types of the tenant in order of name.
@@ -88,7 +123,8 @@ impl Issuer {
     /// # Errors
     /// [`StoreFault`].
     pub async fn kinds(&self, ctx: &Ctx, after: &str, limit: usize) -> Result<Vec<Kind>, StoreFault> {
-        store::kinds(&self.store, ctx, after, limit).await?.into_iter().map(Kind::of).collect()
+        let rows = store::kinds(&self.store, ctx, after, limit).await?;
+        rows.into_iter().map(|row| Kind::of(row, &self.parsed)).collect()
     }
 }
 
@@ -107,11 +143,8 @@ impl tenancy::Prepare for Issuer {
 }
 
 impl Kind {
-    fn of(row: TypeRow) -> Result<Self, StoreFault> {
-        let claims: Value = serde_json::from_str(&row.claims).unwrap_or(Value::Null);
-        let rules = CredentialType::parse(&row.vct, &claims).map_err(|_| StoreFault::Engine {
-            cause: format!("the credential type {} does not parse", row.name),
-        })?;
+    fn of(row: TypeRow, parsed: &Parsed) -> Result<Self, StoreFault> {
+        let (rules, claims) = parsed.rules(&row)?;
         Ok(Self {
             name: row.name,
             format: row.format,
@@ -131,5 +164,44 @@ impl Kind {
             signer::CREDENTIAL_ALG,
             &signer::PROOF_ALGS,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(vct: &str, claims: &str) -> TypeRow {
+        TypeRow {
+            name: "diploma".to_owned(),
+            format: SD_JWT_VC.to_owned(),
+            vct: vct.to_owned(),
+            claims: claims.to_owned(),
+            valid_for_s: 1,
+            version: 1,
+            created_at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn rules_are_parsed_once_and_other_words_are_other_rules() {
+        let parsed = Parsed::default();
+        let one = row("https://issuer.test/one", r#"[{"path":["name"],"type":"string"}]"#);
+        let rules = parsed.rules(&one).unwrap().0;
+        assert!(Arc::ptr_eq(&rules, &parsed.rules(&one).unwrap().0));
+        let changed = row("https://issuer.test/one", r#"[{"path":["name"],"type":"date"}]"#);
+        assert!(!Arc::ptr_eq(&rules, &parsed.rules(&changed).unwrap().0));
+        let other = row("https://issuer.test/two", &one.claims);
+        assert_eq!(parsed.rules(&other).unwrap().0.vct(), "https://issuer.test/two");
+        assert!(parsed.rules(&row("https://issuer.test/one", "[{}]")).is_err());
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let parsed = Parsed::default();
+        for nth in 0..PARSED_MAX + 2 {
+            parsed.rules(&row(&format!("https://issuer.test/{nth}"), "[]")).unwrap();
+        }
+        assert!(parsed.lock().len() <= PARSED_MAX);
     }
 }

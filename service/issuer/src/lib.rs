@@ -38,6 +38,7 @@ pub struct Issuer {
     store: Store,
     custody: Custody,
     config: Arc<Config>,
+    parsed: Arc<credential_type::Parsed>,
     dealer: Arc<index::Dealer>,
     signing: Arc<status_list::Signing>,
 }
@@ -45,6 +46,13 @@ pub struct Issuer {
 impl Issuer {
     /// The role over its rooms.
     pub fn new(store: Store, custody: Custody, config: Config) -> Self {
-        Self { store, custody, config: Arc::new(config), dealer: Arc::default(), signing: Arc::default() }
+        Self {
+            store,
+            custody,
+            config: Arc::new(config),
+            parsed: Arc::default(),
+            dealer: Arc::default(),
+            signing: Arc::default(),
+        }
     }
 }

@@ -43,6 +43,7 @@ pub struct Verifier {
     custody: Custody,
     outbound: Client,
     config: Arc<Config>,
+    anchors: Arc<trust::Memory>,
     paths: Arc<PathCache>,
     lists: Arc<lists::Lists>,
     waiting: Arc<waiting::Waiting>,
@@ -57,6 +58,7 @@ impl Verifier {
             custody,
             outbound,
             config: Arc::new(config),
+            anchors: Arc::default(),
             paths: Arc::new(PathCache::new()),
             waiting: Arc::default(),
         }

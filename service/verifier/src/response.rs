@@ -7,7 +7,7 @@
 
 use crate::secrets::{Secrets, path_sha256};
 use crate::store::{self, AskedRow, LateRow, NewResult};
-use crate::trust::{self, Believed};
+use crate::trust::Believed;
 use crate::{Verifier, status_list::Found};
 use ::store::{CommitError, Ctx, Refused, StoreFault, Unit};
 use credential::check::Check;
@@ -120,7 +120,7 @@ impl Verifier {
             nonce: &secrets.nonce,
             requested_at: Timestamp::from_millisecond(row.created_at_ms).unwrap_or(ctx.now),
         };
-        let believed = trust::believed(&self.custody, ctx).await?;
+        let believed = self.anchors.believed(&self.custody, ctx).await?;
         let trust = Trust { anchors: &believed.anchors, cache: &self.paths, haip: self.config.haip };
         match verdict::examine(reading, &question, &trust, ctx.now) {
             Judgement::Done(verdict) => Ok(verdict),

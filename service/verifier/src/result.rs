@@ -10,6 +10,7 @@ use edge::Clock;
 use jiff::Timestamp;
 use openid::vp::{ClientId, RequestObject, State};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::pin::pin;
 use std::time::Duration;
 use tenancy::After;
@@ -44,8 +45,8 @@ pub struct Ended {
     pub wallet_error: Option<String>,
     /// The first check that failed, with `rejected`.
     pub failure: Option<Value>,
-    /// Every check, with `verified` and `rejected`.
-    pub report: Option<Value>,
+    /// Every check, with `verified` and `rejected`: as it was written, and handed on without being taken apart.
+    pub report: Option<Box<RawValue>>,
     /// What was shown, with `verified`, while it is kept.
     pub credentials: Option<Value>,
     /// When the claims are erased.
@@ -229,7 +230,7 @@ fn ended(row: ResultRow, credentials: Option<Value>, now: Timestamp) -> Ended {
         expires_at: time(row.expires_at_ms),
         wallet_error: row.wallet_error,
         failure: read(row.failure),
-        report: read(row.report),
+        report: row.report.and_then(|text| RawValue::from_string(text).ok()),
         credentials,
         erase_at,
         erased_at,

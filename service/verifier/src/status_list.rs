@@ -2,7 +2,7 @@
 
 use crate::http::fetch;
 use crate::lists::{Kept, Key, Seat};
-use crate::trust::{self, Believed};
+use crate::trust::Believed;
 use crate::{Verifier, store};
 use ::store::{Ctx, Reason, StoreFault};
 use credential::status::{ListFault, ListToken, VerifiedList};
@@ -61,7 +61,7 @@ impl Verifier {
         if due.is_empty() {
             return Ok(());
         }
-        let believed = trust::believed(&self.custody, ctx).await?;
+        let believed = self.anchors.believed(&self.custody, ctx).await?;
         for key in due {
             let Some(seat) = self.lists.refresh(&key, ctx.now) else { continue };
             // Somebody is fetching it at this moment.

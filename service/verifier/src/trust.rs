@@ -1,9 +1,14 @@
 //! The tenant's anchors as the checks want them.
 
-use ::store::{Ctx, StoreFault};
+use ::store::{Ctx, StoreFault, TenantId};
 use credential::trust::{Anchor, Anchors, Context, TypePattern};
 use crypto::hash;
 use custody::Custody;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Tenants whose anchors are kept parsed: with ten anchors each about 30 MB. Beyond it the memory starts anew.
+const TENANTS_MAX: usize = 1_024;
 
 /// A tenant's anchors at one moment.
 pub(crate) struct Believed {
@@ -12,11 +17,39 @@ pub(crate) struct Believed {
     pub(crate) fingerprint: [u8; 32],
 }
 
-/// Everything the tenant believes, for every context.
-pub(crate) async fn believed(custody: &Custody, ctx: &Ctx) -> Result<Believed, StoreFault> {
-    let list: Vec<Anchor> = custody.all_anchors(ctx).await?.into_iter().map(anchor).collect();
-    let described: Vec<String> = list.iter().map(described).collect();
-    Ok(Believed { fingerprint: hash::sha256(described.join("\n").as_bytes()), anchors: Anchors::new(list) })
+impl Believed {
+    fn of(list: Vec<Anchor>) -> Self {
+        let described: Vec<String> = list.iter().map(described).collect();
+        Self { fingerprint: hash::sha256(described.join("\n").as_bytes()), anchors: Anchors::new(list) }
+    }
+}
+
+/// What each tenant's anchors were parsed to, by what their rows said. The rows are read at every use, so an anchor that is added or
+/// removed counts at once.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<HashMap<TenantId, ([u8; 32], Arc<Believed>)>>);
+
+impl Memory {
+    /// Everything the tenant believes, for every context.
+    pub(crate) async fn believed(&self, custody: &Custody, ctx: &Ctx) -> Result<Arc<Believed>, StoreFault> {
+        let rows = custody.anchor_rows(ctx).await?;
+        if let Some((digest, known)) = self.lock().get(&ctx.tenant)
+            && digest == rows.digest()
+        {
+            return Ok(known.clone());
+        }
+        let believed = Arc::new(Believed::of(rows.parse()?.into_iter().map(anchor).collect()));
+        let mut known = self.lock();
+        if known.len() >= TENANTS_MAX {
+            known.clear();
+        }
+        known.insert(ctx.tenant.clone(), (*rows.digest(), believed.clone()));
+        Ok(believed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, ([u8; 32], Arc<Believed>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A pattern that does not read vouches for nothing: it is left out.

@@ -11,6 +11,7 @@ use openid::vci::CredentialOffer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use tenancy::After;
 
 /// The one grant of this version.
@@ -316,7 +317,7 @@ impl From<Kind> for TypeAnswer {
             valid_for_s: kind.valid_for_s,
             version: kind.version,
             created_at: time(kind.created_at_ms),
-            claims: kind.claims,
+            claims: Arc::unwrap_or_clone(kind.claims),
         }
     }
 }

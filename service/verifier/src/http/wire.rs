@@ -10,6 +10,7 @@ use edge::problem::pages;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tenancy::After;
 
@@ -159,7 +160,8 @@ pub(super) struct VerificationAnswer {
     error: Option<String>,
     /// `verdict` and every check with its outcome. Only in `verified` and `rejected`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Value>,
+    #[schemars(with = "Option<Value>")]
+    report: Option<Box<RawValue>>,
 }
 
 impl From<Requested> for VerificationAnswer {

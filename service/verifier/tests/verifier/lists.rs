@@ -211,6 +211,31 @@ async fn an_anchor_that_was_removed_no_longer_vouches_for_a_kept_list() {
 }
 
 #[tokio::test]
+async fn an_anchor_counts_from_its_adding_until_its_removal() {
+    let house = House::new().await;
+    let academy = crate::people::Root::new("Academy");
+    let signer = academy.signer("Issuer");
+    let diploma = Diploma { vct: VCT, given_name: "Ana", status: None };
+    let text = diploma.issue(&house.wallet.key.public(), &signer);
+    let shown = Wallet::disclose(&text, &signer.key.public());
+    let present = async || {
+        let (id, asked) = house.ask().await;
+        house.respond(&asked, &asked.answer(&house.wallet.bind_to(&shown, &asked))).await;
+        house.result(&id).await
+    };
+    assert_eq!(failure(&present().await), "VP-014 trust/no-anchor");
+    house.believe(&academy, &[custody::Context::Issuer], &[VCT]).await;
+    assert_eq!(present().await["state"], "verified");
+    let anchors = house.custody.all_anchors(&house.ctx()).await.unwrap();
+    let known =
+        anchors.iter().find(|anchor| anchor.certificate.sha256() == academy.certificate.sha256()).unwrap();
+    house.custody.remove_anchor(&house.ctx(), &known.id).await.unwrap();
+    assert_eq!(failure(&present().await), "VP-014 trust/no-anchor");
+    assert_eq!(house.count("presentation-accepted").await, 1);
+    assert_eq!(house.count("presentation-rejected").await, 2);
+}
+
+#[tokio::test]
 async fn a_restart_keeps_the_lists_of_others_and_none_of_its_own() {
     let house = House::new().await;
     let own = house.lists.own_uri("/t/default/status/0");
