@@ -15,3 +15,4 @@ mod program;
 mod readme;
 mod relay_privacy;
 mod served;
+mod tutorial;

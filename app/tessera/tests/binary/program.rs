@@ -30,3 +30,11 @@ pub fn stdout(output: &Output) -> String {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// Writes a file that its owner alone may read.
+pub fn private(path: &Path, text: &str) {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options.create_new(true).write(true).mode(0o600).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
