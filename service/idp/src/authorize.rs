@@ -14,7 +14,7 @@ use ::store::{Ctx, Reason, StoreFault};
 use openid::oauth::{ErrorCode, OauthError};
 use openid::oidc::request::Redirect;
 use openid::oidc::{AuthorizationAnswer, IdTokenHint};
-use seal::code::Sid;
+use seal::code::{Failure, Sid};
 use serde_json::json;
 use url::Url;
 
@@ -120,7 +120,7 @@ impl Idp {
                 OauthError::of(ErrorCode::LoginRequired, "somebody else signed in than was asked for")
             }
             ("approved", None) => OauthError::of(ErrorCode::AccessDenied, "the answer came too late"),
-            ("failed", _) if finished.reason == "acr" => OauthError::of(
+            ("failed", _) if finished.reason == Failure::Acr.to_string() => OauthError::of(
                 ErrorCode::UnmetAuthenticationRequirements,
                 "the class that was asked for is not met",
             ),

@@ -118,4 +118,52 @@ pages! {
         cause "The offer was denied or the credential revoked.",
         fix "Ask the issuer.",
         command "";
+    /// RFC 6749, 4.1.2.1.
+    UNSUPPORTED_RESPONSE_TYPE = 400 "oauth/unsupported-response-type": "this response type is not served",
+        meaning "The provider answers with a code, and with nothing else.",
+        cause "A response_type other than code.",
+        fix "Send response_type=code.",
+        command "";
+    /// OpenID Connect Core 1.0, 3.1.2.6.
+    LOGIN_REQUIRED = 400 "oauth/login-required": "nobody is signed in without being asked",
+        meaning "Every sign-in is a new approval, or somebody else signed in than was asked for.",
+        cause "prompt=none, or a hint that names another person.",
+        fix "Ask without prompt=none.",
+        command "";
+    /// OpenID Connect Core 1.0, 3.1.2.6.
+    INVALID_REQUEST_URI = 400 "oauth/invalid-request-uri": "this request_uri opens nothing",
+        meaning "The request was opened before, its time is over, or it is another relying party's.",
+        cause "A second use, or more than a minute between pushing and opening.",
+        fix "Push the request again.",
+        command "";
+    /// OpenID Connect Core 1.0, 3.1.2.6; RFC 9101, 6.2.
+    INVALID_REQUEST_OBJECT = 400 "oauth/invalid-request-object": "the signed request does not hold",
+        meaning "It is signed by another key, for another provider, out of its dates, or not well formed.",
+        cause "A key that is not registered, a wrong aud, or a clock that is off.",
+        fix "Sign with a registered key, with aud = the issuer and exp within the hour.",
+        command "tessera relying-party show ID";
+    /// OpenID Connect Core 1.0, 3.1.2.6.
+    REGISTRATION_NOT_SUPPORTED = 400 "oauth/registration-not-supported": "the registration parameter is not served",
+        meaning "Relying parties are registered by an operator.",
+        cause "A request with the parameter registration.",
+        fix "Leave it out.",
+        command "tessera relying-party create";
+    /// OpenID Connect Core Unmet Authentication Requirements 1.0.
+    UNMET_AUTHENTICATION_REQUIREMENTS = 400 "oauth/unmet-authentication-requirements": "the class that was asked for is not met",
+        meaning "acr was essential, or is the least that this relying party takes, and the sign-in reached less.",
+        cause "A passkey that may be copied where phrh is asked for, or a class that is not served.",
+        fix "Ask for a class of acr_values_supported that the person can reach.",
+        command "";
+    /// RFC 9449, 5 and 7.
+    INVALID_DPOP_PROOF = 400 "oauth/invalid-dpop-proof": "the DPoP proof does not hold",
+        meaning "It is missing, for another method, address, token or moment, by another key, or was used before.",
+        cause "See error_description.",
+        fix "Make a new proof for each request: htm, htu, iat, a fresh jti, and ath at userinfo.",
+        command "";
+    /// RFC 9449, 8.
+    USE_DPOP_NONCE = 400 "oauth/use-dpop-nonce": "the proof needs a nonce of this server",
+        meaning "This server takes only proofs with a nonce that it gave a moment ago.",
+        cause "A proof without nonce, or with an older one.",
+        fix "Put the value of the header DPoP-Nonce into the proof and send it again.",
+        command "";
 }

@@ -7,7 +7,6 @@ use super::posted::Posted;
 use crate::authorize::OpenError;
 use crate::pages::{self, Assets, PasskeyView, SessionView};
 use crate::par::BeginError;
-use crate::passkey::PasskeyError;
 use crate::signin::{AssertionState, Browser, Opened, SessionState, SigninError};
 use crate::waiting::TOPIC;
 use crate::{Idp, page};
@@ -41,7 +40,7 @@ const ASSET_AGE: &str = "public, max-age=31536000, immutable";
 const TEXT_CHARS_MAX: usize = 64;
 
 pub(super) fn doors() -> Doors<Idp> {
-    opening().and(looking()).and(doing()).and(passkey_doors())
+    opening().and(looking()).and(doing())
 }
 
 fn opening() -> Doors<Idp> {
@@ -172,42 +171,6 @@ fn doing() -> Doors<Idp> {
         )
 }
 
-fn passkey_doors() -> Doors<Idp> {
-    Doors::new()
-        .door(
-            Door::get("/t/{tenant}/idp/passkeys")
-                .operation("showPasskeyPage")
-                .summary("The page on which a passkey is added; its ticket stands in the fragment")
-                .who(Who::Tenant)
-                .rate(Class::Page)
-                .answer_of(200, "text/html", "the page")
-                .page(),
-            passkey_page,
-        )
-        .door(
-            Door::post("/t/{tenant}/idp/passkeys/begin")
-                .operation("beginPasskey")
-                .summary("The challenge behind a ticket; spends nothing")
-                .who(Who::Tenant)
-                .rate(Class::Code)
-                .body::<TicketForm>(SMALL_BODY_BYTES_MAX)
-                .answer::<BegunView>(200, "challenge and user id")
-                .problems(&[&page::PASSKEY_TICKET]),
-            begin_passkey,
-        )
-        .door(
-            Door::post("/t/{tenant}/idp/passkeys")
-                .operation("addPasskey")
-                .summary("Adds a passkey by a ticket, once (WebAuthn Level 3, 7.1)")
-                .who(Who::Tenant)
-                .rate(Class::Code)
-                .body::<PasskeyForm>(SMALL_BODY_BYTES_MAX)
-                .answer::<AddedView>(201, "its id")
-                .problems(&[&page::PASSKEY_TICKET, &page::PASSKEY_REFUSED]),
-            add_passkey,
-        )
-}
-
 /// The form of a request through the browser, for the OpenAPI document.
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "the form is read by openid::oidc::request; this describes it")]
@@ -312,44 +275,6 @@ struct WebauthnView {
     /// Empty: whichever the person has.
     #[serde(rename = "allowCredentials")]
     allow_credentials: Vec<String>,
-}
-
-/// A ticket.
-#[derive(Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct TicketForm {
-    /// From the fragment of the link.
-    ticket: String,
-}
-
-/// What a browser makes a passkey with.
-#[derive(Serialize, schemars::JsonSchema)]
-struct BegunView {
-    /// base64url.
-    challenge: String,
-    /// base64url.
-    user_id: String,
-}
-
-/// What a browser made.
-#[derive(Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct PasskeyForm {
-    /// From the fragment of the link.
-    ticket: String,
-    /// base64url.
-    #[serde(rename = "clientDataJSON")]
-    client_data_json: String,
-    /// base64url.
-    #[serde(rename = "attestationObject")]
-    attestation_object: String,
-}
-
-/// A passkey that was added.
-#[derive(Serialize, schemars::JsonSchema)]
-struct AddedView {
-    /// `pky_…`.
-    id: String,
 }
 
 async fn authorize(
@@ -542,33 +467,6 @@ async fn cancel(
     idp.acted(&call, &act, act.sid).await
 }
 
-async fn passkey_page(State(idp): State<Idp>, call: Call) -> Html<String> {
-    let issuer = idp.config().issuer(call.tenant_name());
-    let url = format!("{issuer}/passkeys");
-    Html(pages::passkeys(&idp.assets(), idp.rp_id(), &issuer, &url))
-}
-
-async fn begin_passkey(
-    State(idp): State<Idp>,
-    call: Call,
-    edge::Body(form): edge::Body<TicketForm>,
-) -> Result<Answer<BegunView>, Problem> {
-    let begun = idp.begin_passkey(&call.ctx, &form.ticket).await.map_err(passkey_problem)?;
-    let text = |bytes: &[u8]| crypto::base64::url_encode(bytes);
-    Ok(Answer::ok(BegunView { challenge: text(&begun.challenge), user_id: text(&begun.user_id) }))
-}
-
-async fn add_passkey(
-    State(idp): State<Idp>,
-    call: Call,
-    edge::Body(form): edge::Body<PasskeyForm>,
-) -> Result<Answer<AddedView>, Problem> {
-    let bytes = |text: &str| crypto::base64::url_decode(text).map_err(|_| malformed());
-    let (data, object) = (bytes(&form.client_data_json)?, bytes(&form.attestation_object)?);
-    let id = idp.add_passkey(&call.ctx, &form.ticket, (&data, &object)).await.map_err(passkey_problem)?;
-    Ok(Answer::created(AddedView { id }))
-}
-
 async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
     let (text, media) = pages::asset(&name).ok_or_else(|| Problem::of(&common::NOT_FOUND))?;
     Ok(([(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, ASSET_AGE)], text).into_response())
@@ -659,7 +557,7 @@ impl Idp {
         Ok(crypto::base64::url_encode(&hash::hmac_sha256(key.expose(), &[&framed])[..24]))
     }
 
-    fn assets(&self) -> Assets {
+    pub(super) fn assets(&self) -> Assets {
         Assets::of(&self.config().public_url, self.config().is_dev)
     }
 
@@ -943,17 +841,6 @@ pub(super) fn problem_of(fault: SigninError) -> Problem {
     }
 }
 
-fn passkey_problem(fault: PasskeyError) -> Problem {
-    match fault {
-        PasskeyError::Ticket => Problem::of(&page::PASSKEY_TICKET),
-        // The refusal's event stands with the ticket that it spent.
-        PasskeyError::Creation(_) | PasskeyError::Known | PasskeyError::Replayed => {
-            Problem::of(&page::PASSKEY_REFUSED).recorded()
-        }
-        PasskeyError::Store(fault) => fault.into(),
-    }
-}
-
-fn malformed() -> Problem {
+pub(super) fn malformed() -> Problem {
     Problem::of(&common::BAD_REQUEST).detail("the body lacks a member or cannot be read")
 }

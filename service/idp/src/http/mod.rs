@@ -4,6 +4,7 @@ mod api;
 mod browser;
 mod enrolments;
 mod op;
+mod passkeys;
 mod posted;
 pub(crate) mod refusal;
 mod seals;
@@ -22,6 +23,7 @@ impl Idp {
             .and(wallet::doors())
             .and(op::doors())
             .and(browser::doors())
+            .and(passkeys::doors())
             .with(self.clone())
     }
 }

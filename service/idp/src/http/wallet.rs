@@ -204,7 +204,7 @@ fn sessions() -> Doors<Idp> {
 }
 
 /// What any door of an enrolled device may answer.
-const DEVICE_PROBLEMS: &[&edge::Page] = &[
+pub(super) const DEVICE_PROBLEMS: &[&edge::Page] = &[
     &page::PROOF_INVALID,
     &page::ENROLMENT_REVOKED,
     &page::ENROLMENT_LOCKED,
@@ -365,10 +365,10 @@ struct ConsentsView {
 }
 
 /// A request that an enrolled device signed.
-struct Device {
-    call: Call,
-    enrolment: Enrolment,
-    proof: SealProof,
+pub(super) struct Device {
+    pub(super) call: Call,
+    pub(super) enrolment: Enrolment,
+    pub(super) proof: SealProof,
     body: Bytes,
 }
 

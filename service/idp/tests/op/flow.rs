@@ -1,6 +1,6 @@
 //! The whole way: request, session, approval, code, tokens, claims; and what stands nowhere.
 
-use crate::house::{House, ISSUER, rooms};
+use crate::house::{House, ISSUER, now, rooms};
 use crate::person::{FAMILY_NAME, GIVEN_NAME, Person};
 use crate::shop::{CALLBACK, Shop, claims_of};
 use crypto::jose::jws::Jws;
@@ -10,7 +10,7 @@ use http::StatusCode;
 use openid::oauth::Jwks;
 use seal::scope::Scope;
 use serde_json::json;
-use store::{Store, StoreConfig};
+use store::{Actor, Ctx, Entropy, LogSpec, Store, StoreConfig, TenantId};
 
 const LIMITS: Limits = Limits { bytes_max: 64 << 10, depth_max: 8 };
 
@@ -116,8 +116,16 @@ async fn every_person_has_another_name_at_every_relying_party_of_another_host() 
 #[tokio::test]
 async fn what_a_person_disclosed_stands_in_no_file_of_the_database() {
     let dir = tempfile::tempdir().unwrap();
-    let config = StoreConfig::new(dir.path().join("data/tessera.db"), Secret::new([7; 32]));
-    let house = House::over(Store::open(config, &rooms()).unwrap(), |_| {}).await;
+    let mut config = StoreConfig::new(dir.path().join("data/tessera.db"), Secret::new([7; 32]));
+    // The standing clock is years away from the one of the folder.
+    config.pending.age_ms_max = i64::MAX;
+    let store = Store::open(config, &rooms()).unwrap();
+    let system = Ctx::new(TenantId::SYSTEM, Actor::system(), now(), Entropy::seeded(1));
+    store.ensure_tenant_keys(&system).await.unwrap();
+    for spec in [LogSpec::of("ledger.test", &TenantId::SYSTEM), LogSpec::system("ledger.test")] {
+        store.create_log(&system, &spec).await.unwrap();
+    }
+    let house = House::over(store, |_| {}).await;
     let (shop, ana) = (Shop::new(&house).await, Person::with_document(&house).await);
     let code = shop.code(&house, &ana, &[]).await;
     let sign = |place: &str, secrets: &[&str]| {

@@ -24,7 +24,7 @@ pub(crate) struct Shop {
     pub(crate) key: PrivateKey,
     /// Of its assertions, if it has one.
     pub(crate) own_key: Option<PrivateKey>,
-    pub(crate) next: AtomicU64,
+    next: AtomicU64,
 }
 
 /// A session as the browser's program sees it.
@@ -77,6 +77,18 @@ impl Shop {
         let path = format!("/api/v1/relying-parties/{}/prove", self.client_id);
         let proved = house.api(&path, &json!({"proofs": [proof]})).await;
         assert_eq!(proved["state"], "active", "{proved}");
+    }
+
+    /// Whoever speaks in its name with a key of their own.
+    pub(crate) fn with_another_key(&self) -> Shop {
+        let key = PrivateKey::generate(KeyAlg::P256);
+        Shop {
+            client_id: self.client_id.clone(),
+            secret: None,
+            key,
+            own_key: None,
+            next: AtomicU64::new(5_000),
+        }
     }
 
     fn next(&self) -> u64 {

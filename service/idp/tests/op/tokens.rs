@@ -59,7 +59,7 @@ async fn a_code_is_nothing_without_its_verifier_its_address_its_key_and_its_clie
     }
     let stranger = Shop::new(&house).await;
     assert_eq!(stranger.redeem(&house, &code, &[]).await.code(), "invalid_grant");
-    let other_key = Shop { key: PrivateKey::generate(KeyAlg::P256), ..Shop::new(&house).await };
+    let other_key = shop.with_another_key();
     let theirs = [("client_id", shop.client_id.as_str())];
     assert_eq!(other_key.redeem(&house, &code, &theirs).await.code(), "invalid_grant");
     assert_eq!(shop.redeem(&house, &code, &[]).await.status, StatusCode::OK, "nobody else spent it");
@@ -159,7 +159,7 @@ async fn a_bound_refresh_token_stays_and_gives_the_name_alone() {
         let userinfo = shop.userinfo(&house, answered["access_token"].as_str().unwrap()).await.json();
         assert_eq!(userinfo.as_object().unwrap().keys().collect::<Vec<_>>(), ["sub"]);
     }
-    let thief = Shop { key: PrivateKey::generate(KeyAlg::P256), ..Shop::new(&house).await };
+    let thief = shop.with_another_key();
     let stolen =
         [("client_id", shop.client_id.as_str()), ("grant_type", "refresh_token"), ("refresh_token", refresh)];
     assert_eq!(thief.post(&house, "token", &stolen, true).await.code(), "invalid_grant");
