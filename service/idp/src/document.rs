@@ -31,8 +31,6 @@ pub(crate) struct Verified {
     pub(crate) expires_on: Date,
     /// The DeviceKey that it is bound to, if it names one.
     pub(crate) device_key: Option<[u8; 32]>,
-    /// `dsl_…`, if it is one of ours.
-    pub(crate) seal_id: Option<String>,
     person: OrganisationSeal,
 }
 
@@ -146,7 +144,6 @@ impl Idp {
             commitment: anchor::commitment(&key, &identity),
             expires_on: person.expires_on,
             device_key: person.device_key,
-            seal_id: row.map(|row| row.id),
             person,
         }))
     }

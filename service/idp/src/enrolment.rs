@@ -357,7 +357,7 @@ impl Idp {
             Some(secret) => {
                 let found =
                     store::enrolment::invite(&self.store, ctx, hash::sha256(secret.as_bytes())).await?;
-                Some(found.ok_or(EnrolError::Invite)?.id)
+                Some(found.ok_or(EnrolError::Invite)?)
             }
             None if self.config.enrolment == Enrolling::Open => None,
             None => return Err(EnrolError::Invite),

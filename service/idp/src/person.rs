@@ -73,11 +73,6 @@ pub(crate) fn bits(id: &str) -> PersonId {
     PersonId::new(id::bits_of(PREFIX, id).unwrap_or_default())
 }
 
-/// The id of 128 bits.
-pub(crate) fn id_of(person: &PersonId) -> String {
-    id::from_bits(PREFIX, person.as_bytes())
-}
-
 /// When a handle works again after "not me".
 pub(crate) fn not_me_until_ms(ctx: &Ctx) -> i64 {
     (ctx.now + SignedDuration::from_secs(NOT_ME_LOCK_S)).as_millisecond()

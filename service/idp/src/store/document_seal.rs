@@ -4,7 +4,7 @@ use store::{Ctx, Row, Stmt, Store, StoreFault};
 use tenancy::After;
 
 pub(super) const STATEMENTS: &[&str] = &[
-    PUT, ONE, OF_HASH, LISTING, REVOKE, GROW, REVOKED, NEXT_LIST, OPEN_LIST, DEAL, LIST, LISTS, DUE, SIGN,
+    PUT, ONE, OF_HASH, LISTING, REVOKE, GROW, REVOKED, NEXT_LIST, OPEN_LIST, DEAL, LIST, DUE, SIGN,
     FORGET,
 ];
 
@@ -41,7 +41,6 @@ const OPEN_LIST: &str =
 const DEAL: &str = "UPDATE idp_seal_list SET dealt = dealt + 1 WHERE tenant_id = :tenant AND list = $1";
 const LIST: &str = "SELECT list, entries, version, signed_version, token, signed_at_ms FROM idp_seal_list
      WHERE tenant_id = :tenant AND list = $1";
-const LISTS: &str = "SELECT list FROM idp_seal_list WHERE tenant_id = :tenant ORDER BY list LIMIT $1";
 const DUE: &str = "SELECT list FROM idp_seal_list
      WHERE tenant_id = :tenant AND (version <> signed_version OR signed_at_ms < $1) ORDER BY list LIMIT $2";
 const SIGN: &str = "UPDATE idp_seal_list SET signed_version = $2, token = $3, signed_at_ms = :now
@@ -155,11 +154,6 @@ pub(crate) async fn list(store: &Store, ctx: &Ctx, list: i64) -> Result<Option<L
         })
     })
     .transpose()
-}
-
-pub(crate) async fn lists(store: &Store, ctx: &Ctx, limit: usize) -> Result<Vec<i64>, StoreFault> {
-    let rows = store.read(ctx).many(Stmt::new(LISTS).int(limit as i64), limit).await?;
-    rows.iter().map(|row| row.int(0)).collect()
 }
 
 /// Lists that changed, or were signed before `before_ms`.

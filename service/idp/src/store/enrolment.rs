@@ -94,7 +94,7 @@ const LOCK_STARTS: &str =
 const PUT_INVITE: &str =
     "INSERT INTO idp_invite (tenant_id, invite_id, secret_sha256, level_min, expires_at_ms, created_at_ms)
      VALUES (:tenant, $1, $2, $3, $4, :now)";
-const INVITE: &str = "SELECT invite_id, level_min FROM idp_invite
+const INVITE: &str = "SELECT invite_id FROM idp_invite
      WHERE tenant_id = :tenant AND secret_sha256 = $1 AND expires_at_ms > :now";
 const SPEND_INVITE: &str = "DELETE FROM idp_invite WHERE tenant_id = :tenant AND invite_id = $1 AND expires_at_ms > :now AND level_min <= $2";
 const FORGET_INVITES: &str = "DELETE FROM idp_invite WHERE tenant_id = :tenant AND expires_at_ms <= :now";
@@ -109,12 +109,6 @@ pub(crate) struct NewEnrolment<'a> {
     pub(crate) attestation_sha256: [u8; 32],
     pub(crate) handle_mac: [u8; 32],
     pub(crate) relay: Option<&'a [u8]>,
-}
-
-/// An invite that is live.
-pub(crate) struct Invite {
-    pub(crate) id: String,
-    pub(crate) level_min: i64,
 }
 
 pub(crate) async fn put(store: &Store, ctx: &Ctx, new: &NewEnrolment<'_>) -> Result<Stmt, StoreFault> {
@@ -258,13 +252,13 @@ pub(crate) fn put_invite(id: &str, secret_sha256: [u8; 32], level_min: i64, expi
     Stmt::new(PUT_INVITE).text(id).blob(secret_sha256).int(level_min).int(expires_at_ms)
 }
 
+/// The live invite of this secret.
 pub(crate) async fn invite(
     store: &Store,
     ctx: &Ctx,
     secret_sha256: [u8; 32],
-) -> Result<Option<Invite>, StoreFault> {
-    let row = store.read(ctx).one(Stmt::new(INVITE).blob(secret_sha256)).await?;
-    row.map(|row| Ok(Invite { id: row.text(0)?, level_min: row.int(1)? })).transpose()
+) -> Result<Option<String>, StoreFault> {
+    store.read(ctx).one(Stmt::new(INVITE).blob(secret_sha256)).await?.map(|row| row.text(0)).transpose()
 }
 
 /// Spends an invite once, if the level is what it asks for.

@@ -41,7 +41,7 @@ const EXPIRING: &str = "SELECT client_id FROM idp_relying_party
 const PUT_CHALLENGE: &str = "INSERT INTO idp_challenge (tenant_id, about, challenge, invite_id, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4)
      ON CONFLICT (tenant_id, about) DO UPDATE SET challenge = excluded.challenge, expires_at_ms = excluded.expires_at_ms";
-const CHALLENGE: &str = "SELECT challenge, invite_id, expires_at_ms FROM idp_challenge
+const CHALLENGE: &str = "SELECT challenge, invite_id FROM idp_challenge
      WHERE tenant_id = :tenant AND about = $1 AND expires_at_ms > :now";
 const SPEND_CHALLENGE: &str = "DELETE FROM idp_challenge
      WHERE tenant_id = :tenant AND about = $1 AND challenge = $2 AND expires_at_ms > :now";
@@ -52,7 +52,6 @@ const FORGET_CHALLENGES: &str =
 pub(crate) struct Challenge {
     pub(crate) challenge: [u8; 32],
     pub(crate) invite: Option<String>,
-    pub(crate) expires_at_ms: i64,
 }
 
 pub(crate) fn put(party: &RelyingParty) -> Stmt {
@@ -137,10 +136,7 @@ pub(crate) async fn challenge(
     about: &str,
 ) -> Result<Option<Challenge>, StoreFault> {
     let row = store.read(ctx).one(Stmt::new(CHALLENGE).text(about)).await?;
-    row.map(|row| {
-        Ok(Challenge { challenge: row.array(0)?, invite: row.opt_text(1)?, expires_at_ms: row.int(2)? })
-    })
-    .transpose()
+    row.map(|row| Ok(Challenge { challenge: row.array(0)?, invite: row.opt_text(1)? })).transpose()
 }
 
 /// Spends a challenge once.

@@ -253,11 +253,6 @@ pub(crate) fn spend_jti(hash: [u8; 32], expires_at_ms: i64) -> Stmt {
     Stmt::new(SPEND_JTI).blob(hash).int(expires_at_ms)
 }
 
-/// Spends a code once: goes as a guard into the unit that makes the grant.
-pub(crate) fn spend_code(code: &str, grant: &str) -> Stmt {
-    super::result::spend(crypto::hash::sha256(code.as_bytes()), grant)
-}
-
 pub(crate) fn forget_jtis() -> Stmt {
     Stmt::new(FORGET_JTIS)
 }

@@ -84,7 +84,8 @@ async fn an_answer_of_one_session_fails_another() {
 async fn an_answer_that_is_bent_anywhere_fails_and_says_where() {
     let house = House::new().await;
     let (shop, wallet) = (house.shop().await, house.wallet().await);
-    let bends: [(&str, fn(&mut seal::code::Answer)); 4] = [
+    type Bend = fn(&mut seal::code::Answer);
+    let bends: [(&str, Bend); 4] = [
         ("response-tag", |answer| answer.tag[0] ^= 1),
         ("response-signature", |answer| answer.sig[5] ^= 1),
         ("response-not-canonical", |answer| answer.r.push(b' ')),
