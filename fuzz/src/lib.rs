@@ -1,7 +1,7 @@
 //! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
 //!
 //! ```text
-//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | doors ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
 //!                                        │
 //!                                input, fixed
 //! ```
@@ -18,6 +18,7 @@ pub mod doors;
 pub mod fixed;
 pub mod input;
 pub mod openid;
+pub mod seal;
 pub mod tlog;
 
 /// What a fuzzer, or a test, gives bytes to.
@@ -70,4 +71,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("outbound", doors::outbound),
     ("ids", doors::ids),
     ("server_certificate", doors::server_certificate),
+    ("seal_response", seal::seal_response),
+    ("seal_context", seal::seal_context),
+    ("seal_proof", seal::seal_proof),
+    ("seal_text", seal::seal_text),
+    ("vds", seal::vds),
+    ("own_seal", seal::own_seal),
+    ("seal_codings", seal::seal_codings),
+    ("signer_certificate", seal::signer_certificate),
+    ("webauthn_creation", seal::webauthn_creation),
+    ("webauthn_assertion", seal::webauthn_assertion),
 ];
