@@ -13,6 +13,13 @@ check:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo test -p xtask
 
+# whole HTTP flows beside the npm peer, checkpoint lag, POST sign (docs/benchmarks.md)
+bench-flows:
+    cargo build --release
+    cd interop/credentials && npm ci --ignore-scripts
+    node interop/bench-credentials/bench.mjs target/release/tessera
+    node interop/bench-credentials/ledger.mjs target/release/tessera
+
 # generated pages and lists, after a change that alters them
 generate:
     cargo run -p xtask -- tcb
