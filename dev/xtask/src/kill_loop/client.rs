@@ -90,6 +90,9 @@ impl Client {
             (Method::Post, Some((media, body))) => {
                 decorate(self.agent.post(&errand.url), errand, bearer).content_type(*media).send(&body[..])
             }
+            (Method::Put | Method::Delete, _) => {
+                return Err("no errand of issuing puts or deletes".to_owned());
+            }
         };
         read(answer)
     }
