@@ -64,6 +64,8 @@ pub struct Contact {
     pub(crate) pushes: VecDeque<Push>,
     pub(crate) last_push_seq: u32,
     pub(crate) ack_due: Option<u64>,
+    /// The round of the last cell that carried nothing but an ack.
+    pub(crate) last_ack: Option<u64>,
     pub(crate) tally: Tally,
 }
 
@@ -203,6 +205,7 @@ impl Contact {
             pushes: VecDeque::new(),
             last_push_seq: 0,
             ack_due: None,
+            last_ack: None,
             tally: Tally::default(),
         }
     }
@@ -238,7 +241,7 @@ impl Contact {
     }
 
     /// Cells that were not sent yet, or must be sent again.
-    pub fn unsent(&self) -> usize {
+    pub fn unsent_cells(&self) -> usize {
         self.outbox.unsent_cells()
             + self.greeting.as_ref().map_or(0, |greeting| greeting.outbox.unsent_cells())
     }
@@ -321,12 +324,26 @@ impl Contact {
             return Some(Sending { slot, direction, body: greeting.outbox.send(round)? });
         }
         let slot = self.ears.as_mut()?.line.slot(Class::Normal, self.mine, round, &calendar)?;
-        let mut body = self.outbox.send(round).unwrap_or_else(|| Body::of(Kind::Ack));
+        let mut body = self.outbox.send(round).unwrap_or_else(|| {
+            self.last_ack = Some(round);
+            Body::of(Kind::Ack)
+        });
         (body.ack, body.ack_bits) = self.inbox.ack();
         body.flags = if settled { FLAG_ACK_SETTLED } else { 0 };
         body.flags |= if self.agreed_here { FLAG_CODES_AGREE } else { 0 };
         self.ack_due = None;
         Some(Sending { slot, direction: self.mine, body })
+    }
+
+    /// What was sent in `round` did not go out, or nobody knows: it is sent again, an ack with what has come by then.
+    pub(crate) fn unsent(&mut self, round: u64) {
+        self.outbox.unsent(round);
+        if let Some(greeting) = &mut self.greeting {
+            greeting.outbox.unsent(round);
+        }
+        if self.last_ack == Some(round) && self.ears.is_some() {
+            (self.last_ack, self.ack_due) = (None, Some(0));
+        }
     }
 
     /// The next push that is not over, in a fast round.

@@ -511,6 +511,25 @@ fn a_cell_that_the_relay_does_not_take_stays_in_the_outbox() {
 }
 
 #[test]
+fn an_ack_and_the_word_that_codes_agree_survive_a_refused_turn_and_a_restart() {
+    for restarts in [false, true] {
+        let mut world = World::new(&["Ana", "Bo"]);
+        let (bo, ana) = world.befriend(0, 1);
+        world.rounds(20);
+        let code = world.client(0).contact(bo).unwrap().code().unwrap();
+        world.act(0, |client, _| client.verify(bo, code)).unwrap();
+        world.code = TurnCode::RoundClosed;
+        world.rounds(1);
+        world.code = TurnCode::Accepted;
+        if restarts {
+            world.restart(0);
+        }
+        world.rounds(3);
+        assert_eq!(world.client(1).contact(ana).unwrap().agreed(), (false, true));
+    }
+}
+
+#[test]
 fn a_round_that_dies_is_repeated() {
     let mut world = World::new(&["Ana", "Bo"]);
     let (bo, _) = world.befriend(0, 1);

@@ -4,7 +4,7 @@ use super::{Client, Effect, Moment, NULL_BUCKET, Network, Notice, Reason, SILENT
 use crate::account::OverBudget;
 use crate::body::{Body, Kind, PAYLOAD_BYTES_MAX};
 use crate::cell::{self, CELL_BYTES, Cell, Class, Direction, Place};
-use crate::contact::{self, Contact, Sending};
+use crate::contact::{self, Sending};
 use crate::delivery::LATE_ROUNDS;
 use crate::frame::TurnCode;
 
@@ -56,7 +56,7 @@ impl Client {
             link.statement = link.statement.max(Some(round));
         }
         if class == Class::Normal {
-            self.contacts.iter_mut().for_each(|contact| unsent(contact, round));
+            self.contacts.iter_mut().for_each(|contact| contact.unsent(round));
             self.loops.sent.retain(|(sent, _)| *sent != round);
             if self.expected == Some(round) {
                 self.expected = Some(round + 1);
@@ -77,7 +77,7 @@ impl Client {
         match (class, sent) {
             (Class::Normal, Sent::Contact(id)) => {
                 if let Some(at) = self.position(id) {
-                    unsent(&mut self.contacts[at], round);
+                    self.contacts[at].unsent(round);
                 }
             }
             (_, Sent::Loop) => self.loops.sent.retain(|(sent, _)| *sent != round),
@@ -370,12 +370,5 @@ impl Client {
         let warns = judged.len() >= LOOPS_MIN && lost * 100 > judged.len() * LOOPS_LOST_HUNDREDTHS;
         let was = std::mem::replace(&mut loops.warned, warns);
         (warns && !was).then_some(Notice::LoopsLost)
-    }
-}
-
-fn unsent(contact: &mut Contact, round: u64) {
-    contact.outbox.unsent(round);
-    if let Some(greeting) = &mut contact.greeting {
-        greeting.outbox.unsent(round);
     }
 }

@@ -163,10 +163,7 @@ impl Client {
         }
         // Whether the relay took what was sent last, nobody knows any more.
         if let Some(last) = self.last_round[Class::Normal as usize] {
-            contact.outbox.unsent(last);
-            if let Some(greeting) = &mut contact.greeting {
-                greeting.outbox.unsent(last);
-            }
+            contact.unsent(last);
         }
         self.contacts.push(contact);
         Ok(id)
@@ -206,7 +203,9 @@ fn encode_contact(contact: &Contact) -> Secret<Vec<u8>> {
     for push in &contact.pushes {
         writer.u64(push.expires_at_ms).long(push.payload.expose());
     }
-    writer.flag(contact.ack_due.is_some()).u64(contact.ack_due.unwrap_or(0));
+    for round in [contact.ack_due, contact.last_ack] {
+        writer.flag(round.is_some()).u64(round.unwrap_or(0));
+    }
     contact.tally.write(&mut writer);
     Secret::new(writer.into_bytes())
 }
@@ -252,7 +251,7 @@ fn decode_contact(bytes: &[u8]) -> Result<Contact, Malformed> {
         let payload = Secret::new(reader.long(crate::body::PAYLOAD_BYTES_MAX)?.to_vec());
         pushes.push_back(Push { payload, expires_at_ms });
     }
-    let ack_due = read_round(&mut reader)?;
+    let (ack_due, last_ack) = (read_round(&mut reader)?, read_round(&mut reader)?);
     let tally = Tally::read(&mut reader)?;
     reader.end()?;
     Ok(Contact {
@@ -274,6 +273,7 @@ fn decode_contact(bytes: &[u8]) -> Result<Contact, Malformed> {
         pushes,
         last_push_seq,
         ack_due,
+        last_ack,
         tally,
     })
 }
