@@ -1,7 +1,7 @@
 //! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
 //!
 //! ```text
-//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | mailbox | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
 //!                                        │
 //!                                input, fixed
 //! ```
@@ -17,6 +17,7 @@ pub mod crypto;
 pub mod doors;
 pub mod fixed;
 pub mod input;
+pub mod mailbox;
 pub mod openid;
 pub mod seal;
 pub mod tlog;
@@ -81,4 +82,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signer_certificate", seal::signer_certificate),
     ("webauthn_creation", seal::webauthn_creation),
     ("webauthn_assertion", seal::webauthn_assertion),
+    ("decimal", mailbox::decimal),
+    ("simulation", mailbox::simulation),
 ];
