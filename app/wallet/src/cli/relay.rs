@@ -279,7 +279,7 @@ pub(super) fn send(args: &Send, terminal: &mut Terminal<'_>) -> Result<(), Troub
         terminal.tell("going online in order to send is a sign; `tessera wallet daemon` is online anyway\n");
         return terminal.answer(&sent_answer(id, cells, "queued", mailbox.membership()));
     }
-    let unsent = |client: &Client| client.contact(id).is_some_and(|contact| contact.unsent() > 0);
+    let unsent = |client: &Client| client.contact(id).is_some_and(|contact| contact.unsent_cells() > 0);
     let mut stay = Stay {
         rounds_min: ROUNDS_MIN,
         rounds_max: Some(WAIT_ROUNDS_MAX),
@@ -522,7 +522,8 @@ fn quoted(name: &str) -> String {
 /// What a person is told meanwhile.
 fn tell(told: &Told<'_>, terminal: &mut Terminal<'_>) {
     let said = match told {
-        Told::Online | Told::Round(_) | Told::Letters(_) => return,
+        Told::Round(_) | Told::Letters(_) => return,
+        Told::Online => "online".to_owned(),
         Told::Broken(fault) => format!("{fault}; trying again"),
         Told::Notice(notice) => match notice {
             Notice::Degraded(reason) => format!("only nulls are sent: {}", reason.words()),

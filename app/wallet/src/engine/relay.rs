@@ -323,7 +323,7 @@ impl Wallet {
                 record::decode(bytes.expose()).ok_or_else(|| VaultFault::Broken(format!("letter {id}")))?;
             letters.push(Letter { id, record });
         }
-        letters.sort_by(|a, b| (a.record.at_ms, a.record.order).cmp(&(b.record.at_ms, b.record.order)));
+        letters.sort_by_key(|letter| (letter.record.at_ms, letter.record.order));
         Ok(letters)
     }
 

@@ -104,7 +104,8 @@ impl Wallet {
         (stay.told)(Told::Online);
         loop {
             let enough = *rounds >= stay.rounds_min && (stay.done)(mailbox.client());
-            if enough || stay.rounds_max.is_some_and(|max| *rounds >= max) {
+            let ends = enough || stay.rounds_max.is_some_and(|max| *rounds >= max);
+            if ends && mailbox.client().is_answered() {
                 session.link.close();
                 return Ok(());
             }
@@ -117,8 +118,8 @@ impl Wallet {
             }
             let wait = due.map_or(WAIT_MAX, Duration::from_millis).min(WAIT_MAX);
             if let Some(frame) = session.link.receive(wait)? {
-                *rounds += u64::from(self.hear(mailbox, &mut session, &frame, stay)?);
-                if *rounds > 0 {
+                if self.hear(mailbox, &mut session, &frame, stay)? {
+                    *rounds += 1;
                     (stay.told)(Told::Round(*rounds));
                 }
             }
