@@ -19,8 +19,8 @@ use seal::code::document::{Document, DocumentKind};
 use seal::scope::{Scope, Scopes};
 use seal::vds::icao::Vds;
 use seal::vds::own::{OrganisationSeal, OwnSeal};
-use seal::vds::signer::SignerCertificate;
-use seal::vds::trust::{self, Authority, Rules};
+use seal::vds::signer::{SignerCertificate, SignerName};
+use seal::vds::trust::{self, Authority, Rules, TrustFault};
 use serde_json::{Map, Value, json};
 
 /// A document that every check has passed.
@@ -90,13 +90,12 @@ impl Idp {
             }
         };
         tell("form", Ok(()));
-        let (certificates, authorities) = self.seal_trust(ctx).await?;
+        let known = self.seal_trust(ctx).await?;
         let rules = Rules {
             now: ctx.now,
             stale_ok_d: u16::try_from(self.config.trust_stale_ok_d).unwrap_or(u16::MAX),
         };
-        let signer =
-            trust::judge(unverified.signer(), unverified.signed_on(), &certificates, &authorities, &rules);
+        let signer = known.judge(unverified.signer(), unverified.signed_on(), &rules);
         tell("trust", signer.as_ref().map(drop).map_err(ToString::to_string));
         let Ok(signer) = signer else { return Ok(Err(Failure::DocumentUntrusted)) };
         let seal = match unverified.verify(signer.key()) {
@@ -148,22 +147,50 @@ impl Idp {
         }))
     }
 
-    /// Certificates of signers, and the authorities that are believed. An anchor that is no authority vouches for itself.
-    async fn seal_trust(&self, ctx: &Ctx) -> Result<(Vec<SignerCertificate>, Vec<Authority>), StoreFault> {
+    /// Whom the tenant believes about seals.
+    async fn seal_trust(&self, ctx: &Ctx) -> Result<SealTrust, StoreFault> {
         let read = |der: &[u8]| SignerCertificate::parse(der).ok();
         let mut certificates: Vec<SignerCertificate> =
             self.custody.seal_certificates(ctx).await?.iter().filter_map(|der| read(der)).collect();
-        let mut authorities = Vec::new();
+        let (mut authorities, mut signers) = (Vec::new(), Vec::new());
         for anchor in self.custody.all_anchors(ctx).await? {
             let wanted = anchor.contexts.has(Context::Vds) || anchor.contexts.has(Context::DocumentSeal);
             let Some(certificate) = read(anchor.certificate.der()) else { continue };
             if anchor.is_own || wanted && certificate.is_ca() {
                 authorities.push(Authority { certificate, revoked: Vec::new(), next_update: None });
             } else if wanted {
-                certificates.push(certificate);
+                certificates.push(certificate.clone());
+                signers.push(certificate);
             }
         }
-        Ok((certificates, authorities))
+        Ok(SealTrust { certificates, authorities, signers })
+    }
+}
+
+/// Whom a tenant believes about seals.
+struct SealTrust {
+    /// Certificates of signers, our own among them.
+    certificates: Vec<SignerCertificate>,
+    /// Authorities above signers.
+    authorities: Vec<Authority>,
+    /// Signers that the operator named themselves.
+    signers: Vec<SignerCertificate>,
+}
+
+impl SealTrust {
+    /// The certificate that vouches for a seal: one under an authority, or one that the operator named.
+    fn judge(&self, name: &SignerName, day: Date, rules: &Rules) -> Result<&SignerCertificate, TrustFault> {
+        let found = trust::judge(name, day, &self.certificates, &self.authorities, rules);
+        let Err(TrustFault::NoAnchor) = found else { return found };
+        let noon =
+            day.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map_err(|_| TrustFault::SignerDates)?.timestamp();
+        let lives = |it: &&SignerCertificate| it.not_before() <= noon && noon <= it.not_after();
+        let named = self.signers.iter().filter(|it| it.is_named(name));
+        named.clone().find(lives).ok_or(if named.count() > 0 {
+            TrustFault::SignerDates
+        } else {
+            TrustFault::NoAnchor
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tlog::event::Event;
 
 /// Seconds that a grant is remembered after its end: so long a replay still finds the one that it ends.
-pub const GRANT_KEPT_S: i64 = 600;
+pub(crate) const GRANT_KEPT_S: i64 = 600;
 
 /// What a grant knows of the sign-in behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,6 @@ pub(crate) struct Grant {
     pub(crate) scopes: Vec<String>,
     pub(crate) acr: Acr,
     pub(crate) jkt: Option<String>,
-    pub(crate) expires_at_ms: i64,
 }
 
 /// The grant had ended already.
@@ -67,7 +66,6 @@ impl Idp {
             id: row.id,
             client_id: row.client_id,
             jkt: row.jkt,
-            expires_at_ms: row.expires_at_ms,
         })
     }
 
@@ -92,9 +90,4 @@ impl Idp {
 /// Ends every grant that a device signed for: goes into the unit that revokes it.
 pub(crate) fn end_of_enrolment(enrolment: &str) -> Stmt {
     rows::end_of_enrolment(enrolment)
-}
-
-/// Ends every grant of a person.
-pub(crate) fn end_of_person(person: &str) -> Stmt {
-    rows::end_of_person(person)
 }

@@ -6,6 +6,7 @@
 //! browser  request (checked) ─► open_session ─► sid, E, T0, cookie ─► page
 //! wallet   inbox or QR ─► claim ─► answer R, tag, signature, document ─► session deleted, result kept, event: one unit
 //! browser  session_state ─► finish ─► code ─► the relying party redeems it
+//! service  POST par ─► judged ─► request_uri … code ─► POST token ─► access token, ID Token, receipt ─► userinfo
 //! ```
 //! Invariants: a session is answered once, by a guarded delete in the unit of its verdict; no code, shared secret or document is
 //! stored; claims rest under a key that only the code derives; what names a person in a row is a random id; a refusal of a known
@@ -14,9 +15,9 @@
 //! Start reading at [`signin`], then [`enrolment`] and [`relying_party`].
 
 pub mod answer;
-mod authorize;
+pub mod authorize;
 pub mod config;
-mod discovery;
+pub mod discovery;
 mod document;
 pub mod document_seal;
 pub mod enrolment;
@@ -25,10 +26,10 @@ pub mod http;
 pub mod inbox;
 pub mod jobs;
 pub mod metadata;
-mod op;
+pub mod op;
 mod page;
-mod pages;
-mod par;
+pub mod pages;
+pub mod par;
 pub mod passkey;
 pub mod person;
 pub mod provision;
@@ -41,8 +42,8 @@ mod secret;
 pub mod service_seal;
 pub mod signin;
 pub mod store;
-mod token;
-mod userinfo;
+pub mod token;
+pub mod userinfo;
 pub mod waiting;
 
 use ::store::Store;

@@ -138,11 +138,6 @@ pub(crate) fn vocabulary() -> Vocabulary<'static> {
     }
 }
 
-/// Scopes of a list of atomic names; a name that is none is dropped, as rows hold names that were checked.
-pub(crate) fn scopes_of(names: &[String]) -> Scopes {
-    names.iter().filter_map(|name| Scope::parse(name)).collect()
-}
-
 /// The event of a request that was refused before any row.
 pub(crate) fn refused_request(client_id: &str, error: &OauthError, overreach: &[String]) -> Event {
     let named = overreach.iter().filter(|word| Scope::parse(word).is_some()).take(OVERREACH_NAMED_MAX);

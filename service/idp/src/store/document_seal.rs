@@ -3,10 +3,8 @@
 use store::{Ctx, Row, Stmt, Store, StoreFault};
 use tenancy::After;
 
-pub(super) const STATEMENTS: &[&str] = &[
-    PUT, ONE, OF_HASH, LISTING, REVOKE, GROW, REVOKED, NEXT_LIST, OPEN_LIST, DEAL, LIST, DUE, SIGN,
-    FORGET,
-];
+pub(super) const STATEMENTS: &[&str] =
+    &[PUT, ONE, OF_HASH, LISTING, REVOKE, GROW, REVOKED, NEXT_LIST, OPEN_LIST, DEAL, LIST, DUE, SIGN, FORGET];
 
 macro_rules! columns {
     () => {

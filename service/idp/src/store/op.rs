@@ -12,7 +12,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     GRANT,
     END_GRANT,
     END_OF_ENROLMENT,
-    END_OF_PERSON,
     FORGET_GRANTS,
     PUT_CLAIMS,
     CLAIMS,
@@ -37,12 +36,10 @@ const FORGET_PUSHED: &str = "DELETE FROM idp_pushed WHERE tenant_id = :tenant AN
 const PUT_GRANT: &str = "INSERT INTO idp_grant
      (tenant_id, grant_id, client_id, person_id, enrolment_id, facts, scopes, acr, jkt, created_at_ms, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4, $5, $6, $7, $8, :now, $9)";
-const GRANT: &str =
-    "SELECT grant_id, client_id, facts, scopes, acr, jkt, ended_at_ms, created_at_ms, expires_at_ms
+const GRANT: &str = "SELECT grant_id, client_id, facts, scopes, acr, jkt, ended_at_ms, expires_at_ms
      FROM idp_grant WHERE tenant_id = :tenant AND grant_id = $1";
 const END_GRANT: &str = "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND grant_id = $1 AND ended_at_ms IS NULL";
 const END_OF_ENROLMENT: &str = "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND enrolment_id = $1 AND ended_at_ms IS NULL";
-const END_OF_PERSON: &str = "UPDATE idp_grant SET ended_at_ms = :now WHERE tenant_id = :tenant AND person_id = $1 AND ended_at_ms IS NULL";
 const FORGET_GRANTS: &str = "DELETE FROM idp_grant WHERE tenant_id = :tenant AND expires_at_ms <= $1";
 const PUT_CLAIMS: &str =
     "INSERT INTO idp_token_claims (tenant_id, token_sha256, grant_id, claims, expires_at_ms)
@@ -94,7 +91,6 @@ pub(crate) struct GrantRow {
     pub(crate) acr: String,
     pub(crate) jkt: Option<String>,
     pub(crate) ended_at_ms: Option<i64>,
-    pub(crate) created_at_ms: i64,
     pub(crate) expires_at_ms: i64,
 }
 
@@ -185,8 +181,7 @@ fn grant_of(row: &Row) -> Result<GrantRow, StoreFault> {
         acr: row.text(4)?,
         jkt: row.opt_text(5)?,
         ended_at_ms: row.opt_int(6)?,
-        created_at_ms: row.int(7)?,
-        expires_at_ms: row.int(8)?,
+        expires_at_ms: row.int(7)?,
     })
 }
 
@@ -203,11 +198,6 @@ pub(crate) fn after_end(id: &str) -> [Stmt; 2] {
 /// Ends every grant that a device signed for.
 pub(crate) fn end_of_enrolment(enrolment: &str) -> Stmt {
     Stmt::new(END_OF_ENROLMENT).text(enrolment)
-}
-
-/// Ends every grant of a person.
-pub(crate) fn end_of_person(person: &str) -> Stmt {
-    Stmt::new(END_OF_PERSON).text(person)
 }
 
 pub(crate) fn put_claims(token_sha256: [u8; 32], grant: &str, claims: Vec<u8>, expires_at_ms: i64) -> Stmt {

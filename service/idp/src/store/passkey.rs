@@ -4,19 +4,8 @@ use crypto::key::{PublicKey, SignAlg};
 use crypto::webauthn::{AttestationVerdict, Flags, Passkey};
 use store::{Ctx, Row, Stmt, Store, StoreFault};
 
-pub(super) const STATEMENTS: &[&str] = &[
-    PUT,
-    OF_CREDENTIAL,
-    OF_PERSON,
-    COUNT,
-    USE,
-    REMOVE,
-    REMOVE_ALL,
-    PUT_TICKET,
-    TICKET,
-    SPEND_TICKET,
-    FORGET_TICKETS,
-];
+pub(super) const STATEMENTS: &[&str] =
+    &[PUT, OF_CREDENTIAL, OF_PERSON, COUNT, USE, REMOVE, PUT_TICKET, TICKET, SPEND_TICKET, FORGET_TICKETS];
 
 const PUT: &str = "INSERT INTO idp_passkey
      (tenant_id, passkey_id, person_id, credential_sha256, credential_id, public_key, alg, sign_count, backup_eligible, backed_up,
@@ -33,7 +22,6 @@ const USE: &str = "UPDATE idp_passkey SET sign_count = $3, backed_up = $4, used_
      WHERE tenant_id = :tenant AND passkey_id = $1 AND sign_count = $2";
 const REMOVE: &str =
     "DELETE FROM idp_passkey WHERE tenant_id = :tenant AND passkey_id = $1 AND person_id = $2";
-const REMOVE_ALL: &str = "DELETE FROM idp_passkey WHERE tenant_id = :tenant AND person_id = $1";
 const PUT_TICKET: &str =
     "INSERT INTO idp_passkey_ticket (tenant_id, ticket_sha256, person_id, challenge, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4)";
@@ -106,11 +94,6 @@ pub(crate) fn used(row: &PasskeyRow, counter: u32, backed_up: bool) -> Stmt {
 
 pub(crate) fn remove(id: &str, person: &str) -> Stmt {
     Stmt::new(REMOVE).text(id).text(person)
-}
-
-/// Every passkey of a person goes with the last device.
-pub(crate) fn remove_all(person: &str) -> Stmt {
-    Stmt::new(REMOVE_ALL).text(person)
 }
 
 pub(crate) fn put_ticket(

@@ -219,8 +219,9 @@ pub(crate) async fn assert(
     Ok(Stmt::new(ASSERT).blob(*sid).blob(sealed).text(person))
 }
 
-pub(crate) fn address(sid: &[u8; 16], person: &str) -> Stmt {
-    Stmt::new(ADDRESS).blob(*sid).text(person)
+/// Addresses an open sign-in to a person, or to nobody: both write one row.
+pub(crate) fn address(sid: &[u8; 16], person: Option<&str>) -> Stmt {
+    Stmt::new(ADDRESS).blob(*sid).opt_text(person)
 }
 
 /// A person has one addressed sign-in: the newest.

@@ -117,3 +117,84 @@ async fn a_verifier_inspects_and_does_not_issue() {
     assert_eq!(house.api("GET", "/api/v1/signins", None).await.status, 403);
     assert_eq!(house.api("GET", "/api/v1/enrolments", None).await.status, 403);
 }
+
+/// A seal of another organisation's signer, and that signer's certificate.
+fn foreign_seal(house: &House) -> (Vec<u8>, Vec<u8>) {
+    use crypto::key::{KeyAlg, PrivateKey, SignAlg};
+    use crypto::x509::build::{self, LeafNames, Profile, TbsDraft};
+    use crypto::x509::{Name, NameParts};
+    use seal::vds::own::{Heading, OrganisationSeal, assemble};
+    use seal::vds::signer::{SignerCertificate, SignerName};
+    let key = PrivateKey::generate(KeyAlg::P256);
+    let parts =
+        NameParts { country: Some("XO".to_owned()), common_name: "07".to_owned(), ..NameParts::default() };
+    let name = Name::new(&parts).unwrap();
+    let draft = TbsDraft {
+        subject: name.clone(),
+        issuer: name,
+        issuer_key: key.public(),
+        serial: [0x5b; 16],
+        not_before: "2026-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2027-01-01T00:00:00Z".parse().unwrap(),
+        public_key: key.public(),
+        profile: Profile::Leaf(LeafNames::default()),
+    };
+    let to_be_signed = draft.to_be_signed(SignAlg::Es256).unwrap();
+    let signature = key.sign(SignAlg::Es256, &to_be_signed).unwrap();
+    let der = build::assemble(&to_be_signed, SignAlg::Es256, &signature).unwrap();
+    let certificate = SignerCertificate::parse(&der).unwrap();
+    let today = house.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let heading = Heading {
+        country: "XTS".to_owned(),
+        signer: SignerName::new("XO07", &certificate.reference()).unwrap(),
+        issued_on: today,
+        signed_on: today,
+    };
+    let person = OrganisationSeal {
+        given_name: "Bo".to_owned(),
+        family_name: "Lund".to_owned(),
+        birth_date: "1985-05-05".parse().unwrap(),
+        nationality: Some("SWE".to_owned()),
+        number: "O-1".to_owned(),
+        expires_on: "2027-12-31".parse().unwrap(),
+        face: None,
+        status: None,
+        organisation: Some("Other".to_owned()),
+        role: None,
+        device_key: None,
+    };
+    let bytes = person.to_be_signed(&heading).unwrap();
+    let signature = key.sign(SignAlg::Es256, &bytes).unwrap().try_into().unwrap();
+    (assemble(&bytes, &signature), der)
+}
+
+#[tokio::test]
+async fn a_seal_of_another_organisation_counts_once_its_signer_is_an_anchor_for_seals() {
+    let mut house = House::new().await;
+    let (seal, der) = foreign_seal(&house);
+    let mut wallet = crate::wallet::Wallet::new(&house).await;
+    let refused = wallet.enrol(&house, Some(&seal)).await;
+    assert_eq!(refused.refusal(), (422, "seal/anchor-untrusted".to_owned()));
+    house.token = house.token_for(Role::Owner).await;
+    let pem = crypto::x509::pem::encode_chain(&[&der]);
+    let anchor = async |context: &str| {
+        let body = json!({"certificate_pem": pem, "contexts": [context]});
+        let added = house.api("POST", "/api/v1/trust-anchors", Some(&body)).await;
+        assert_eq!(added.status, 201, "{}", added.text());
+        added.json()["id"].as_str().unwrap().to_owned()
+    };
+    let reader = anchor("reader").await;
+    let refused = wallet.enrol(&house, Some(&seal)).await;
+    assert_eq!(
+        refused.refusal(),
+        (422, "seal/anchor-untrusted".to_owned()),
+        "an anchor for readers vouches for no seal"
+    );
+    house.api("DELETE", &format!("/api/v1/trust-anchors/{reader}"), None).await;
+    anchor("document-seal").await;
+    let enrolled = wallet.enrol(&house, Some(&seal)).await;
+    assert_eq!(enrolled.status, 201, "{}", enrolled.text());
+    let shop = house.shop().await;
+    let opened = house.open(&shop).await;
+    wallet.sign_in(&house, &opened, Some(&seal)).await;
+}
