@@ -1,7 +1,5 @@
 //! Members around one relay: enrolment, absence, loss, restarts, rollbacks, forgeries.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise, as tests do")]
-
 mod world;
 
 use std::collections::BTreeSet;
