@@ -201,7 +201,12 @@ pub fn seal_codings(bytes: &[u8]) {
         for message in &messages {
             tlv::write(&mut again, message.tag, message.value);
         }
-        assert_eq!(again, bytes);
+        // 128 has two spellings; whatever was read, the same is read of what we write.
+        let same = tlv::read(&again, 0).expect("what we write we read");
+        let parts = |list: &[tlv::Message<'_>]| -> Vec<(u8, Vec<u8>)> {
+            list.iter().map(|message| (message.tag, message.value.to_vec())).collect()
+        };
+        assert_eq!(parts(&same), parts(&messages));
         input::accepted();
     }
     if let Some(text) = input::text(bytes) {

@@ -8,6 +8,7 @@ use crypto::{base64, hex};
 use serde_json::Value;
 use tessera_seal::vds::SealFault;
 use tessera_seal::vds::icao::Vds;
+use tessera_seal::vds::mrz;
 use tessera_seal::vds::signer::SignerCertificate;
 
 fn file(name: &str) -> Value {
@@ -88,6 +89,28 @@ fn the_specimens_of_vdstools_verify_or_are_answered_by_name() {
     }
     let counts: Vec<_> = counts.into_iter().map(|(name, count)| format!("{name} {count}")).collect();
     assert_eq!(counts, ["NoCertificate 4", "Unsigned 4", "UnsupportedCurve 2", "Verifies 7"]);
+}
+
+#[test]
+#[ignore = "needs the public test vectors: set TESSERA_TEST_DATA"]
+fn the_zone_of_a_specimen_names_its_document() {
+    let certificates = certificates();
+    let mut read = 0;
+    for seal in file("vdstools.json")["seals"].as_array().unwrap() {
+        let bytes = hex::decode(seal["hex"].as_str().unwrap()).unwrap();
+        if answer(&bytes, &certificates) != Answer::Verifies {
+            continue;
+        }
+        let seal = Vds::parse(&bytes).unwrap();
+        let key = certificates.values().find(|it| it.is_named(seal.signer())).unwrap().key().clone();
+        let Some(zone) = mrz::of_seal(&seal.verify(&key).unwrap()) else { continue };
+        assert!(!zone.number.is_empty() && !zone.family_name.is_empty() && zone.birth_date.len() == 6);
+        read += 1;
+    }
+    assert_eq!(
+        read, 4,
+        "residence permit, arrival attestation, supplementary sheet, emergency travel document"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub mod brainpool;
 pub mod c40;
 pub mod date;
 pub mod icao;
+pub mod mrz;
 pub mod own;
 pub mod signer;
 pub mod tlv;

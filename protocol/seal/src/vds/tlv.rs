@@ -69,10 +69,11 @@ pub fn write(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// The length at `at` in its shortest form, and where the value begins.
+/// The length at `at`, in its shortest form or 128 in one byte, and where the value begins.
 fn length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     match *bytes.get(at)? {
-        short @ 0..=0x7f => Some((usize::from(short), at + 1)),
+        // DER has no use for 0x80 here, and some signers write 128 so.
+        short @ 0..=0x80 => Some((usize::from(short), at + 1)),
         0x81 => {
             let length = usize::from(*bytes.get(at + 1)?);
             (length > 0x7f).then_some((length, at + 2))
@@ -104,6 +105,15 @@ mod tests {
             assert_eq!(read(long, 0), Err(TlvError::Length { at: 0, tag: 1 }));
         }
         assert_eq!(read(&[0; 2 * MESSAGES_MAX + 2], 0), Err(TlvError::TooMany));
+    }
+
+    #[test]
+    fn a_length_of_128_is_read_in_either_of_the_ways_that_signers_write_it() {
+        for head in [&[3, 0x80][..], &[3, 0x81, 0x80]] {
+            let bytes = [head, &[7; 128]].concat();
+            let messages = read(&bytes, 0).unwrap();
+            assert_eq!((messages.len(), messages[0].value), (1, &[7; 128][..]));
+        }
     }
 
     proptest! {
