@@ -1,7 +1,5 @@
 //! Random inputs: whatever comes, a client keeps its rules and its state survives its bytes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise, as tests do")]
-
 use proptest::prelude::*;
 use tessera_mailbox::calendar::Calendar;
 use tessera_mailbox::cell::{Class, Direction};

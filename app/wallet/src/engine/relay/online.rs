@@ -117,11 +117,11 @@ impl Wallet {
                 continue;
             }
             let wait = due.map_or(WAIT_MAX, Duration::from_millis).min(WAIT_MAX);
-            if let Some(frame) = session.link.receive(wait)? {
-                if self.hear(mailbox, &mut session, &frame, stay)? {
-                    *rounds += 1;
-                    (stay.told)(Told::Round(*rounds));
-                }
+            if let Some(frame) = session.link.receive(wait)?
+                && self.hear(mailbox, &mut session, &frame, stay)?
+            {
+                *rounds += 1;
+                (stay.told)(Told::Round(*rounds));
             }
         }
     }
