@@ -110,6 +110,12 @@ edge::problem_pages! {
         cause "it ran out, or the relying party proved itself before",
         fix "change the relying party to get a new one",
         command "tessera relying-party update ID";
+    /// The relying party is another one by now.
+    CHANGED_SINCE = 412 "seal/changed-since": "the relying party was changed since you read it",
+        meaning "If-Match names a revision that the relying party no longer has, so somebody else changed it meanwhile.",
+        cause "two people changed it at once",
+        fix "read it again, then send the change with its new ETag",
+        command "tessera relying-party show ID";
     /// Revocation is final.
     REVOKED_IS_FINAL = 409 "seal/revoked-is-final": "a revoked document seal stays revoked",
         meaning "Revocation cannot be taken back.",

@@ -153,6 +153,9 @@ pub enum PartyError {
     /// Somebody else changed it meanwhile.
     #[error("the relying party was changed by another request")]
     Raced,
+    /// The revision of `If-Match` is not the relying party's.
+    #[error("the relying party was changed since you read it")]
+    Stale,
     /// The same request was done by another holder of its idempotency key.
     #[error("another request did it")]
     DoneElsewhere,
@@ -329,7 +332,7 @@ impl Idp {
         Ok((Registered { party, challenge, secret }, committed))
     }
 
-    /// Changes what is registered. New origins, keys, redirects, names or scopes need a new seal; new origins or keys a new proof.
+    /// Changes what is registered; with a revision only that one. New origins, keys, redirects, names or scopes need a new seal; new origins or keys a new proof.
     ///
     /// # Errors
     /// [`PartyError`].
@@ -337,10 +340,13 @@ impl Idp {
         &self,
         ctx: &Ctx,
         tenant: &str,
-        client_id: &str,
+        (client_id, revision): (&str, Option<i64>),
         change: &serde_json::Map<String, Value>,
     ) -> Result<(Registered, Committed), PartyError> {
         let mut party = self.relying_party(ctx, client_id).await?.ok_or(PartyError::NotFound)?;
+        if revision.is_some_and(|revision| revision != party.revision) {
+            return Err(PartyError::Stale);
+        }
         let form = Form::of(&party).changed(change).map_err(PartyError::Form)?;
         let (metadata, keys) = form.accept(self.config.is_dev).map_err(PartyError::Form)?;
         let metadata = self.with_sector(metadata).await?;

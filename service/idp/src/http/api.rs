@@ -6,6 +6,7 @@ use crate::Idp;
 use crate::page;
 use crate::relying_party_form::Form;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use edge::cursor::{Listing, PageQuery};
 use edge::problem::pages;
 use edge::{Answer, Body, Call, Done, Door, Doors, Path, Permission, Problem, Query, Who};
@@ -60,7 +61,7 @@ fn parties() -> Doors<Idp> {
                 .who(ADMIN)
                 .body::<Map<String, Value>>(PARTY_BYTES_MAX)
                 .answer::<PartyView>(200, "the relying party")
-                .problems(&[&page::SIGNER_EXPIRING, &page::OUT_OF_TURN]),
+                .problems(&[&page::SIGNER_EXPIRING, &page::OUT_OF_TURN, &page::CHANGED_SINCE]),
             update,
         )
         .door(
@@ -162,19 +163,32 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Answer<PartyView>, Problem> {
     let found = idp.relying_party(&call.ctx, &id).await?;
-    Ok(Answer::ok(found.ok_or_else(|| Problem::of(&pages::NOT_FOUND))?.into()))
+    Ok(tagged(found.ok_or_else(|| Problem::of(&pages::NOT_FOUND))?.into()))
 }
 
 async fn update(
     State(idp): State<Idp>,
     call: Call,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Body(change): Body<Map<String, Value>>,
 ) -> Result<Answer<PartyView>, Problem> {
     let tenant = tenant(&call).await?;
-    let changed = idp.change_party(&call.ctx, &tenant, &id, &change).await;
+    let changed = idp.change_party(&call.ctx, &tenant, (&id, if_match(&headers)), &change).await;
     let (registered, committed) = changed.map_err(refusal::party)?;
-    Ok(Answer::ok(registered.into()).event(&committed))
+    Ok(tagged(registered.into()).event(&committed))
+}
+
+/// A relying party with its revision as ETag.
+fn tagged(view: PartyView) -> Answer<PartyView> {
+    let etag = view.etag();
+    Answer::ok(view).header(header::ETAG, &etag)
+}
+
+/// The revision that `If-Match` asks for; `*` and its absence ask for any. What is no ETag of ours is no revision.
+fn if_match(headers: &HeaderMap) -> Option<i64> {
+    let wanted = headers.get(header::IF_MATCH)?.to_str().unwrap_or_default();
+    (wanted != "*").then(|| wanted.trim_matches('"').parse().unwrap_or(-1))
 }
 
 async fn remove(State(idp): State<Idp>, call: Call, Path(id): Path<String>) -> Result<Done, Problem> {

@@ -3,6 +3,7 @@
 //! One cookie names the browser; each POST carries the form token of its session too. POSTs of other sites (`authorize`) use neither
 //! and answer 303 to a GET, where the Lax cookie arrives.
 
+use super::cookie::{cookie_of, cookie_there, with_cookie};
 use super::posted::Posted;
 use crate::authorize::OpenError;
 use crate::pages::{self, Assets, PasskeyView, SessionView};
@@ -26,8 +27,6 @@ use serde_json::Value;
 use std::time::Duration;
 use store::{Ctx, Heard, Listener, StoreFault};
 
-/// Seconds that a browser keeps its cookie: longer than any sign-in.
-const COOKIE_AGE_S: u32 = 3_600;
 /// Longest wait of a poll, seconds.
 const WAIT_S_MAX: u64 = 25;
 /// How long one answer of the hints waits, seconds; then the browser comes again by itself.
@@ -762,44 +761,6 @@ fn policy(origin: &str) -> [(HeaderName, HeaderValue); 1] {
 
 fn refused_page(idp: &Idp, what: &str, code: &str) -> Response {
     (StatusCode::BAD_REQUEST, Html(pages::refused(&idp.assets(), what, code))).into_response()
-}
-
-/// The cookie's name: bound to host and path where there is TLS (`__Host-`).
-fn cookie_name(idp: &Idp) -> &'static str {
-    if idp.config().public_url.starts_with("https://") { "__Host-tessera_browser" } else { "tessera_browser" }
-}
-
-/// The browser's cookie: the one it has, or a new one and the header that sets it.
-fn cookie_of(idp: &Idp, ctx: &Ctx, headers: &HeaderMap) -> (String, Option<String>) {
-    if let Some(cookie) = cookie_in(idp, headers) {
-        return (cookie, None);
-    }
-    let value = crypto::base64::url_encode(&ctx.random::<32>());
-    let name = cookie_name(idp);
-    let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
-    let set = format!("{name}={value}; Path=/; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Lax{secure}");
-    (value, Some(set))
-}
-
-/// One cookie of that name with 43 characters of base64url; two of them are none.
-fn cookie_in(idp: &Idp, headers: &HeaderMap) -> Option<String> {
-    let name = cookie_name(idp);
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut own = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
-    let (value, None) = (own.next()?, own.next()) else { return None };
-    crypto::base64::url_decode(value).is_ok_and(|bytes| bytes.len() == 32).then(|| value.to_owned())
-}
-
-fn cookie_there(idp: &Idp, headers: &HeaderMap) -> Result<String, Problem> {
-    cookie_in(idp, headers).ok_or_else(|| Problem::of(&page::OTHER_BROWSER))
-}
-
-fn with_cookie(mut response: Response, set: Option<&str>) -> Response {
-    if let Some(set) = set.and_then(|set| HeaderValue::from_str(set).ok()) {
-        response.headers_mut().append(header::SET_COOKIE, set);
-    }
-    response
 }
 
 fn sid_of(text: &str) -> Result<Sid, Problem> {

@@ -2,6 +2,7 @@
 
 mod api;
 mod browser;
+mod cookie;
 mod enrolments;
 mod op;
 mod passkeys;

@@ -27,6 +27,7 @@ pub(super) fn party(fault: PartyError) -> Problem {
             Problem::of(&page::SERVICE_PROOF).detail(format!("{pointer} {rule}")).at(pointer, rule).recorded()
         }
         PartyError::NotProved | PartyError::NoSecret | PartyError::Raced => Problem::of(&page::OUT_OF_TURN),
+        PartyError::Stale => Problem::of(&page::CHANGED_SINCE),
         PartyError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY),
         PartyError::Seal(fault) => seal(fault),
         PartyError::Store(fault) => fault.into(),

@@ -29,6 +29,8 @@ pub(super) async fn tenant(call: &Call) -> Result<String, Problem> {
 pub(super) struct PartyView {
     #[serde(skip)]
     pub(super) after: After,
+    #[serde(skip)]
+    revision: i64,
     /// `rp_…`, the `client_id`.
     id: String,
     /// `pending_proof`, `proved` or `active`.
@@ -60,6 +62,7 @@ impl From<RelyingParty> for PartyView {
     fn from(party: RelyingParty) -> Self {
         Self {
             after: After { at_ms: party.created_at_ms, id: party.client_id.clone() },
+            revision: party.revision,
             id: party.client_id,
             state: party.state.as_str().to_owned(),
             metadata: party.metadata,
@@ -71,6 +74,13 @@ impl From<RelyingParty> for PartyView {
             client_secret: None,
             created_at: at(party.created_at_ms).to_string(),
         }
+    }
+}
+
+impl PartyView {
+    /// Its revision as an entity tag.
+    pub(super) fn etag(&self) -> String {
+        format!("\"{}\"", self.revision)
     }
 }
 

@@ -284,3 +284,20 @@ async fn an_origin_shows_the_challenge_and_a_redirect_is_not_followed() {
     let seal = read(&house, &proved).await;
     assert!(seal.proof.origin && !seal.proof.vouched);
 }
+
+#[tokio::test]
+async fn a_change_for_another_revision_than_the_one_that_was_read_is_refused() {
+    let house = House::new().await;
+    let party = house.shop().await;
+    let path = format!("/api/v1/relying-parties/{}", party["id"].as_str().unwrap());
+    let read = house.api("GET", &path, None).await;
+    let etag = read.headers["etag"].to_str().unwrap().to_owned();
+    let bearer = format!("Bearer {}", house.token);
+    let change = async |name: &str, etag: &str| {
+        let headers = [("authorization", bearer.as_str()), ("if-match", etag)];
+        house.raw("PATCH", &path, &headers, Some(&json!({"name": name}))).await
+    };
+    assert_eq!(change("Shop one", &etag).await.status, 200);
+    assert_eq!(change("Shop two", &etag).await.refusal(), refusal(412, "seal/changed-since"));
+    assert_eq!(house.api("GET", &path, None).await.json()["name"], "Shop one");
+}

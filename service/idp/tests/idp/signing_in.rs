@@ -168,3 +168,22 @@ async fn a_reload_with_the_same_cookie_finds_the_session_and_another_cookie_does
         SessionState::Open { .. }
     ));
 }
+
+#[tokio::test]
+async fn two_tabs_of_one_browser_both_sign_in_also_when_the_wrapping_key_rotates_in_between() {
+    let house = House::new().await;
+    let (shop, seal) = (house.shop().await, house.seal().await);
+    let wallet = house.wallet_with(&seal).await;
+    let (one, other) = (house.open(&shop).await, house.open(&shop).await);
+    wallet.sign_in(&house, &one, Some(&seal)).await;
+    let ctx = house.ctx();
+    let rotated = house.store.next_kek(&ctx, store::Purpose::Data).await.unwrap();
+    house.store.housekeeping(&ctx, store::Reason::Wrapping, vec![rotated]).await.unwrap();
+    house.store.kek_rotated(&ctx);
+    wallet.sign_in(&house, &other, Some(&seal)).await;
+    for opened in [one, other] {
+        let code = house.idp.finish(&house.ctx(), &opened.sid, COOKIE).await.unwrap().code.unwrap();
+        let found = house.idp.result_of_code(&house.ctx(), code.expose()).await.unwrap().unwrap();
+        assert_eq!(serde_json::Value::Object(found.claims.unwrap()), json!({"age_over_18": true}));
+    }
+}

@@ -74,7 +74,6 @@ impl Answered {
 pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) edge: Edge,
-    pub(crate) idp: Idp,
     pub(crate) router: Router,
     pub(crate) tenant: Tenant,
     pub(crate) token: String,
@@ -118,8 +117,7 @@ impl House {
         let new = NewTenant { name: "default".to_owned(), title: None };
         let (tenant, _) = tenancy.create_tenant(&system, new, None).await.unwrap();
         let router = edge.router(custody::http::doors(&custody).and(idp.doors()));
-        let mut house =
-            House { store, edge, idp, router, tenant, token: String::new(), _custody: custody, hand };
+        let mut house = House { store, edge, router, tenant, token: String::new(), _custody: custody, hand };
         house.token = house.token_for(&[Role::Owner]).await;
         house
     }

@@ -1,5 +1,7 @@
 //! The OpenID Provider through its doors: a relying party, a browser and a wallet, on a real store with a standing clock.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod asking;
 mod browsing;
 mod flow;
