@@ -78,7 +78,7 @@ fn run(noun: &Noun, cli: &Cli) -> Result<ExitCode, Failure> {
         Noun::StatusList(verb) => verb::status_list::run(verb, &session()?)?,
         Noun::TrustAnchor(verb) => verb::trust_anchor::run(verb, &session()?)?,
         Noun::Ledger(verb) => verb::ledger::run(verb, &session()?)?,
-        Noun::Relay(verb) => verb::relay::run(verb, cli.common.output)?,
+        Noun::Relay(verb) => verb::relay::run(verb, cli.common.output, runtime)?,
         Noun::Verify(_) | Noun::Wallet(_) => {}
     }
     Ok(ExitCode::SUCCESS)

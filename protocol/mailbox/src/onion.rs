@@ -72,6 +72,12 @@ impl Path {
         Self { hops: (1u8..).zip(&it.onion_keys).map(hop).collect() }
     }
 
+    /// A way through these keys, without an epoch: benches and simulations. `layer.hop` is not looked at.
+    pub fn of_keys(keys: &[crate::network::Identity], layer: &Layer) -> Self {
+        let hop = |(hop, key): (u8, &crate::network::Identity)| (key.0, Layer { hop, ..*layer }.info());
+        Self { hops: (1u8..).zip(keys).map(hop).collect() }
+    }
+
     /// Hops, and so fresh keys that [`Path::wrap`] takes.
     pub fn hops(&self) -> usize {
         self.hops.len()

@@ -19,11 +19,12 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use edge::{Call, Door, Doors, Edge, Problem, Who};
 use mailbox::frame::{
-    Close, CloseCode, Fetch, FromClient, FromRelay, Hello, TurnCode, Turned, Welcome, turn_bytes,
+    Close, CloseCode, Fetch, FromClient, FromRelay, Hello, TURNS_MAX, TurnCode, Turned, Welcome, turn_bytes,
 };
 use mailbox::network::Class;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, timeout};
 
 /// Bytes of a frame that a client may send: a turn through seven hops has 912.
@@ -68,7 +69,7 @@ async fn link(
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let mut link = Link { relay, edge, tenant, socket, ticket, wrong: 0 };
+        let mut link = Link { relay, edge, tenant, socket, ticket, wrong: 0, waiting: JoinSet::new() };
         if let Err(close) = link.serve().await {
             link.say_goodbye(&close).await;
         }
@@ -82,6 +83,8 @@ struct Link {
     socket: WebSocket,
     ticket: Ticket,
     wrong: u32,
+    /// Turns that wait for their commit; as many as a client may take in a round.
+    waiting: JoinSet<(u16, Turned)>,
 }
 
 /// How a link ends: with a word to the other side, or without since nobody is there.
@@ -113,6 +116,9 @@ impl Link {
                     Some(published) => self.push(&published).await?,
                     None => return Err(closed_in(class, CloseCode::Slow, "too far behind")),
                 },
+                Some(done) = self.waiting.join_next(), if !self.waiting.is_empty() => {
+                    self.settle(&seat, &mut turns, done).await?;
+                }
                 _ = ping.tick() => {
                     if now_ms(&self.ctx()).saturating_sub(turns.last_ms) > IDLE_MS_MAX {
                         return Err(closed_in(class, CloseCode::Busy, "no turn for a long time"));
@@ -168,21 +174,33 @@ impl Link {
             }
             Err(fault) => return Err(closed_in(class, CloseCode::Frame, &fault.to_string())),
         };
-        let ctx = self.ctx();
-        let code = if turn.bucket != 0 {
-            TurnCode::Length
-        } else if !turns.has_left(turn.round) {
-            TurnCode::Spent
-        } else {
-            seat.lane().clone().offer(&self.relay, &ctx, turn.round, turn.onion).await
-        };
-        if code == TurnCode::Accepted {
-            turns.count(turn.round, now_ms(&ctx));
-            seat.turned(turn.round);
+        if turn.bucket != 0 {
+            return self.answer(class, number, Turned { round: turn.round, code: TurnCode::Length }).await;
+        }
+        if self.waiting.len() >= usize::from(TURNS_MAX) || !turns.take(turn.round) {
+            return self.answer(class, number, Turned { round: turn.round, code: TurnCode::Spent }).await;
+        }
+        // Cells of a server wait for one commit together, and pushes go on meanwhile.
+        let (lane, relay, ctx) = (seat.lane().clone(), self.relay.clone(), self.ctx());
+        self.waiting.spawn(async move {
+            let code = lane.offer(&relay, &ctx, turn.round, turn.onion).await;
+            (number, Turned { round: turn.round, code })
+        });
+        Ok(())
+    }
+
+    /// A turn was decided.
+    async fn settle(&mut self, seat: &Seat, turns: &mut Turns, done: Decided) -> Result<(), End> {
+        let Ok((number, turned)) = done else { return Err(End::Gone) };
+        if turned.code == TurnCode::Accepted {
+            turns.last_ms = now_ms(&self.ctx());
+            seat.turned(turned.round);
             self.ticket.settle();
             self.wrong = 0;
+        } else {
+            turns.give_back(turned.round);
         }
-        self.answer(class, number, Turned { round: turn.round, code }).await
+        self.answer(seat.lane().class(), number, turned).await
     }
 
     async fn answer(&mut self, class: Class, number: u16, turned: Turned) -> Result<(), End> {
@@ -237,6 +255,9 @@ impl Link {
     }
 }
 
+/// What became of a turn that waited.
+type Decided = Result<(u16, Turned), tokio::task::JoinError>;
+
 /// The turns of a link.
 struct Turns {
     most: u8,
@@ -246,16 +267,21 @@ struct Turns {
 }
 
 impl Turns {
-    fn has_left(&self, round: u64) -> bool {
-        round != self.round || self.taken < self.most
-    }
-
-    fn count(&mut self, round: u64, now_ms: u64) {
-        if round != self.round {
+    /// Whether the round has a turn left; it is taken then. Rounds go one way: naming another in between gives none back.
+    fn take(&mut self, round: u64) -> bool {
+        if round > self.round {
             (self.round, self.taken) = (round, 0);
         }
-        self.taken += 1;
-        self.last_ms = now_ms;
+        let has_left = round == self.round && self.taken < self.most;
+        self.taken += u8::from(has_left);
+        has_left
+    }
+
+    /// A turn that was not accepted may be tried again.
+    fn give_back(&mut self, round: u64) {
+        if round == self.round {
+            self.taken = self.taken.saturating_sub(1);
+        }
     }
 }
 

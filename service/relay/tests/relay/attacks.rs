@@ -151,8 +151,8 @@ async fn junk_of_every_kind_ends_its_own_link_and_delays_nobody() {
     assert!(matches!(texter.hear().await, Heard::Close(Close { code: CloseCode::Frame, .. })));
     // Three wrong turns.
     let mut wrong = house.client().await;
-    for _ in 0..3 {
-        assert_eq!(wrong.take(round + 9, &cell(1)).await, TurnCode::RoundClosed);
+    for ahead in 9..12 {
+        assert_eq!(wrong.take(round + ahead, &cell(1)).await, TurnCode::RoundClosed);
     }
     assert!(matches!(wrong.hear().await, Heard::Close(Close { code: CloseCode::Turns, .. })));
     assert_eq!(ana.take(round, &cell(1)).await, TurnCode::Accepted);
@@ -285,4 +285,17 @@ fn the_log_of_a_whole_run_holds_no_address_tag_or_key() {
             assert!(!found, "{}", String::from_utf8_lossy(&form));
         }
     }
+}
+
+/// A client that names other rounds in between takes no more turns than it said.
+#[tokio::test]
+async fn naming_other_rounds_gives_no_turn_back() {
+    let house = House::new().await;
+    let mut eve = house.client().await;
+    let round = house.round();
+    assert_eq!(eve.take(round, &cell(1)).await, TurnCode::Accepted);
+    assert_eq!(eve.take(round + 1, &cell(2)).await, TurnCode::RoundClosed);
+    assert_eq!(eve.take(round, &cell(3)).await, TurnCode::Spent);
+    house.pass(ROUND_MS).await;
+    assert_eq!(eve.rows().await.1, [cell(1)]);
 }

@@ -6,7 +6,10 @@
 //! ```
 
 pub mod budget;
+mod house;
+pub mod look;
 pub mod privacy;
+pub mod serve;
 pub mod simulate;
 
 use crate::failure::Failure;
@@ -16,15 +19,28 @@ use clap::Subcommand;
 /// Verbs of relays.
 #[derive(Subcommand)]
 pub enum Verb {
+    /// Run one relay of a development network
+    #[command(alias = "run")]
+    Serve(serve::Args),
+    /// What a running relay promises, checked by its signatures
+    Status(look::StatusArgs),
+    /// Every stored column of a relay, the law of its sizes, and the entropy of its rows
+    Inspect(look::InspectArgs),
     /// What a privacy budget costs: mechanism, mode, buckets, bytes, and what more events add up to
     Budget(budget::Args),
     /// Counts of two worlds that differ in one cell, for outside audits of (epsilon, delta)
     Simulate(simulate::Args),
 }
 
-/// Runs the verb.
-pub fn run(verb: &Verb, format: Format) -> Result<(), Failure> {
+/// Runs the verb; `serving` makes the runtime of one that serves.
+pub fn run<F>(verb: &Verb, format: Format, serving: F) -> Result<(), Failure>
+where
+    F: FnOnce() -> Result<tokio::runtime::Runtime, Failure>,
+{
     match verb {
+        Verb::Serve(args) => serving()?.block_on(serve::run(args)),
+        Verb::Status(args) => look::status(args, format),
+        Verb::Inspect(args) => serving()?.block_on(look::inspect(args, format)),
         Verb::Budget(args) => budget::run(args, format),
         Verb::Simulate(args) => simulate::run(args, format),
     }
