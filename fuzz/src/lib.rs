@@ -18,6 +18,7 @@ pub mod doors;
 pub mod fixed;
 pub mod input;
 pub mod mailbox;
+pub mod member;
 pub mod openid;
 pub mod seal;
 pub mod tlog;
@@ -72,6 +73,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("outbound", doors::outbound),
     ("ids", doors::ids),
     ("server_certificate", doors::server_certificate),
+    ("mailbox_invite", member::invite),
+    ("mailbox_hello", member::hello),
+    ("mailbox_body", member::body),
+    ("mailbox_cell", member::cell),
+    ("mailbox_state", member::state),
+    ("decimal", mailbox::decimal),
+    ("simulation", mailbox::simulation),
     ("seal_response", seal::seal_response),
     ("seal_context", seal::seal_context),
     ("seal_proof", seal::seal_proof),
@@ -82,6 +90,4 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signer_certificate", seal::signer_certificate),
     ("webauthn_creation", seal::webauthn_creation),
     ("webauthn_assertion", seal::webauthn_assertion),
-    ("decimal", mailbox::decimal),
-    ("simulation", mailbox::simulation),
 ];
