@@ -185,7 +185,7 @@ fn in_table(from: &str, input: &Input, to: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
     fn random_walks_take_no_edge_that_the_table_lacks(
         walk in prop::collection::vec((any_input(), 0..40_i64), 1..40),
