@@ -3,8 +3,8 @@
 //! One cookie names the browser; each POST carries the form token of its session too. POSTs of other sites (`authorize`) use neither
 //! and answer 303 to a GET, where the Lax cookie arrives.
 
-use super::cookie::{cookie_of, cookie_there, with_cookie};
 use super::posted::Posted;
+use super::visitor::{cookie_of, cookie_there, hint, with_cookie};
 use crate::authorize::OpenError;
 use crate::pages::{self, Assets, PasskeyView, SessionView};
 use crate::par::BeginError;
@@ -770,16 +770,6 @@ fn sid_of(text: &str) -> Result<Sid, Problem> {
 fn wants_json(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.contains("application/json") && !accept.contains("text/html")
-}
-
-/// What the wallet's person is told of the browser: its name alone, coarse on purpose.
-fn hint(headers: &HeaderMap) -> String {
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Most specific first: the others' names stand in its text too.
-    let known = ["Edg/", "OPR/", "Firefox/", "Chromium/", "Chrome/", "Safari/"];
-    let names = ["Edge", "Opera", "Firefox", "Chromium", "Chrome", "Safari"];
-    let found = known.iter().zip(names).find(|(mark, _)| agent.contains(**mark));
-    found.map_or("a browser", |(_, name)| name).to_owned()
 }
 
 pub(super) fn problem_of(fault: SigninError) -> Problem {

@@ -2,13 +2,13 @@
 
 mod api;
 mod browser;
-mod cookie;
 mod enrolments;
 mod op;
 mod passkeys;
 mod posted;
 pub(crate) mod refusal;
 mod seals;
+mod visitor;
 mod wallet;
 mod wire;
 

@@ -27,7 +27,7 @@ async fn scopes_beyond_the_registration_are_refused_before_any_row_and_recorded(
             "{changes:?}"
         );
         assert!(refused.json().get("request_uri").is_none());
-        house.last_event("signin-request-refused").await;
+        assert_eq!(house.last_event().await, "signin-request-refused");
     }
 }
 
@@ -50,7 +50,7 @@ async fn a_request_that_breaks_a_rule_is_refused_by_the_code_of_the_standard() {
     ] {
         let refused = shop.push(&house, &[(name, value)]).await;
         assert_eq!(refused.code(), code, "{name}={value}");
-        house.last_event("signin-request-refused").await;
+        assert_eq!(house.last_event().await, "signin-request-refused");
     }
     assert_eq!(shop.push(&house, &[("whatever", "ignored")]).await.status, StatusCode::CREATED);
     let twice = format!("client_id={}&client_id={}", shop.client_id, shop.client_id);

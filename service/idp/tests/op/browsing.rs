@@ -102,7 +102,7 @@ async fn a_browser_that_cancels_sends_access_denied_back() {
     let shop = Shop::new(&house).await;
     let visit = shop.visit(&house, &[("scope", "openid")]).await;
     assert_eq!(visit.post(&house, "cancel", &json!({})).await.json()["state"], "denied");
-    house.last_event("signin-denied").await;
+    assert_eq!(house.last_event().await, "signin-denied");
     assert_eq!(visit.finish(&house).await.back("error").as_deref(), Some("access_denied"));
 }
 

@@ -33,7 +33,7 @@ async fn a_person_signs_in_and_the_relying_party_gets_what_was_granted_and_no_mo
         id_token.get("given_name").is_none(),
         "claims stand in the ID Token only if they are asked for there"
     );
-    house.last_event("tokens-issued").await;
+    assert_eq!(house.last_event().await, "tokens-issued");
     assert_eq!(house.count("signin-approved").await, 1);
 }
 
@@ -94,7 +94,7 @@ async fn a_refusal_reaches_the_relying_party_as_access_denied_with_state_and_iss
     assert_eq!(back.back("error").as_deref(), Some("access_denied"));
     assert_eq!((back.back("state").as_deref(), back.back("iss").as_deref()), (Some("s-1"), Some(ISSUER)));
     assert!(back.back("code").is_none());
-    house.last_event("signin-denied").await;
+    assert_eq!(house.last_event().await, "signin-denied");
 }
 
 #[tokio::test]

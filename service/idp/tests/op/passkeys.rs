@@ -133,9 +133,9 @@ async fn a_passkey_is_added_by_a_wallets_link_once() {
     let house = House::new().await;
     let person = Person::new(&house).await;
     let link = ticket(&house, &person).await;
-    house.last_event("passkey-invited").await;
+    assert_eq!(house.last_event().await, "passkey-invited");
     assert_eq!(add(&house, &link, &Authenticator::new()).await.status, StatusCode::CREATED);
-    house.last_event("passkey-added").await;
+    assert_eq!(house.last_event().await, "passkey-added");
     assert_eq!(begin(&house, &link).await.code(), "seal/passkey-ticket");
     let listed = person.send(&house, "GET", "/t/default/seal/passkeys", None, false).await.json();
     let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
@@ -143,7 +143,7 @@ async fn a_passkey_is_added_by_a_wallets_link_once() {
     let stranger = Person::new(&house).await;
     assert_eq!(stranger.send(&house, "DELETE", &path, None, false).await.status, StatusCode::NOT_FOUND);
     assert_eq!(person.send(&house, "DELETE", &path, None, false).await.status, StatusCode::NO_CONTENT);
-    house.last_event("passkey-removed").await;
+    assert_eq!(house.last_event().await, "passkey-removed");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_link_is_spent_by_a_passkey_that_does_not_hold_and_ends_after_five_min
     ] {
         let link = ticket(&house, &person).await;
         assert_eq!(add(&house, &link, &bad).await.code(), "seal/passkey-refused");
-        house.last_event("passkey-refused").await;
+        assert_eq!(house.last_event().await, "passkey-refused");
         assert_eq!(begin(&house, &link).await.code(), "seal/passkey-ticket");
     }
     let late = ticket(&house, &person).await;
@@ -231,7 +231,7 @@ async fn the_same_proxy_fails_where_the_service_asks_for_a_phishing_resistant_cl
         (passkey.origin, passkey.rp_id) = (origin, rp_id);
         let relayed = proxy.post(&house, "assertion", &passkey.assert(&over)).await;
         assert_eq!(relayed.json()["state"], "failed", "{}", relayed.text());
-        house.last_event("signin-failed").await;
+        assert_eq!(house.last_event().await, "signin-failed");
         let answered = victim.answer(&house, &claimed, Decision::Approve, &[]).await;
         assert_eq!(answered.status, StatusCode::NOT_FOUND);
         assert!(proxy.finish(&house).await.back("code").is_none());
@@ -271,7 +271,7 @@ async fn an_assertion_is_one_try_over_this_session_by_this_person_with_a_growing
     person.claim(&house, &visit.sid).await;
     let over = challenge(&house, &visit).await;
     assert_eq!(outcome(&visit, &others.assert(&over)).await, "failed");
-    house.last_event("signin-failed").await;
+    assert_eq!(house.last_event().await, "signin-failed");
 }
 
 #[tokio::test]
@@ -318,5 +318,5 @@ async fn a_passkey_alone_signs_in_on_our_page_for_nothing_but_the_name() {
     let code = visit.finish(&house).await.back("code").unwrap();
     let tokens = shop.redeem(&house, &code, &[]).await.json();
     assert_eq!(claims_of(tokens["id_token"].as_str().unwrap())["acr"], "phr");
-    house.last_event("tokens-issued").await;
+    assert_eq!(house.last_event().await, "tokens-issued");
 }

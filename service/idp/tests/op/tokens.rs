@@ -20,7 +20,7 @@ async fn a_code_that_comes_again_is_refused_and_the_tokens_of_its_grant_die_at_o
         (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
     assert_eq!(shop.userinfo(&house, access).await.status, StatusCode::OK);
     assert_eq!(shop.redeem(&house, &code, &[]).await.code(), "invalid_grant");
-    house.last_event("code-replayed").await;
+    assert_eq!(house.last_event().await, "code-replayed");
     assert_eq!(shop.userinfo(&house, access).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(shop.refresh(&house, refresh).await.code(), "invalid_grant");
 }
@@ -55,7 +55,7 @@ async fn a_code_is_nothing_without_its_verifier_its_address_its_key_and_its_clie
         [("code", "made-up")],
     ] {
         assert_eq!(shop.redeem(&house, &code, &changes).await.code(), "invalid_grant", "{changes:?}");
-        house.last_event("token-refused").await;
+        assert_eq!(house.last_event().await, "token-refused");
     }
     let stranger = Shop::new(&house).await;
     assert_eq!(stranger.redeem(&house, &code, &[]).await.code(), "invalid_grant");
@@ -108,7 +108,7 @@ async fn a_public_client_without_a_proof_gets_nothing_and_a_proof_counts_once() 
     let again = shop.code(&house, &ana, &[("scope", "openid")]).await;
     let fields = [fields[0], fields[1], ("code", again.as_str()), fields[3], fields[4]];
     assert_eq!(house.form(&at, &[("dpop", &good)], &encode(&fields)).await.code(), "invalid_dpop_proof");
-    house.last_event("token-refused").await;
+    assert_eq!(house.last_event().await, "token-refused");
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn an_unbound_refresh_token_rotates_keeps_claims_where_registered_and_reus
     let userinfo = house.get(&format!("{ISSUER}/userinfo"), &[("authorization", &bearer)]).await;
     assert_eq!(userinfo.json()["given_name"], GIVEN_NAME, "refresh_claims keeps them");
     assert_eq!(refresh(&first).await.code(), "invalid_grant");
-    house.last_event("refresh-reused").await;
+    assert_eq!(house.last_event().await, "refresh-reused");
     assert_eq!(refresh(&second).await.code(), "invalid_grant", "the whole grant ended");
     let userinfo = house.get(&format!("{ISSUER}/userinfo"), &[("authorization", &bearer)]).await;
     assert_eq!(userinfo.status, StatusCode::UNAUTHORIZED);
@@ -297,7 +297,7 @@ async fn a_revoked_token_ends_its_grant_and_another_clients_does_not() {
     assert_eq!(bank.post(&house, "revoke", &[("token", refresh)], true).await.status, StatusCode::OK);
     assert_eq!(shop.userinfo(&house, access).await.status, StatusCode::OK);
     assert_eq!(shop.post(&house, "revoke", &[("token", refresh)], true).await.status, StatusCode::OK);
-    house.last_event("grant-revoked").await;
+    assert_eq!(house.last_event().await, "grant-revoked");
     assert_eq!(shop.userinfo(&house, access).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(shop.refresh(&house, refresh).await.code(), "invalid_grant");
 }

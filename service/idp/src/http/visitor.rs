@@ -1,4 +1,4 @@
-//! The one cookie of a browser that signs in: it names the browser in T0, and nothing else.
+//! Who comes in a browser: its one cookie, which names it in T0 and nothing else, and the coarse name that the wallet's person reads.
 
 use crate::{Idp, page};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -45,4 +45,14 @@ pub(super) fn with_cookie(mut response: Response, set: Option<&str>) -> Response
         response.headers_mut().append(header::SET_COOKIE, set);
     }
     response
+}
+
+/// What the wallet's person is told of the browser: its name alone, coarse on purpose.
+pub(super) fn hint(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Most specific first: the others' names stand in its text too.
+    let known = ["Edg/", "OPR/", "Firefox/", "Chromium/", "Chrome/", "Safari/"];
+    let names = ["Edge", "Opera", "Firefox", "Chromium", "Chrome", "Safari"];
+    let found = known.iter().zip(names).find(|(mark, _)| agent.contains(**mark));
+    found.map_or("a browser", |(_, name)| name).to_owned()
 }
