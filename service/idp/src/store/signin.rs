@@ -111,7 +111,6 @@ pub(crate) struct SigninRow {
     pub(crate) asserted_person: Option<String>,
     pub(crate) enrolment: Option<String>,
     pub(crate) renewals: u8,
-    pub(crate) created_at_ms: i64,
     pub(crate) expires_at_ms: i64,
     pub(crate) ends_at_ms: i64,
 }
@@ -283,7 +282,6 @@ fn of_row(row: &Row) -> Result<SigninRow, StoreFault> {
         enrolment: row.opt_text(17)?,
         renewals: u8::try_from(row.int(18)?)
             .map_err(|_| StoreFault::Column { index: 18, wanted: "a small number" })?,
-        created_at_ms: row.int(19)?,
         expires_at_ms: row.int(20)?,
         ends_at_ms: row.int(21)?,
     })

@@ -11,6 +11,7 @@ use openid::oauth::Jwks;
 use seal::scope::Scope;
 use serde_json::json;
 use store::{Actor, Ctx, Entropy, LogSpec, Store, StoreConfig, TenantId};
+use tlog::entry::PublicField;
 
 const LIMITS: Limits = Limits { bytes_max: 64 << 10, depth_max: 8 };
 
@@ -56,6 +57,18 @@ async fn tokens_and_the_receipt_verify_under_the_published_keys_and_name_one_con
     assert_eq!((&receipt["aud"], &receipt["sub"]), (&json!(shop.client_id), &id_token["sub"]));
     assert_eq!(id_token["consent_hash"].as_str().unwrap().len(), 43);
     assert!(receipt.get("person").is_none() && !receipt.to_string().contains(&ana.binding));
+}
+
+#[tokio::test]
+async fn the_consent_hash_of_the_id_token_is_the_public_field_of_the_approvals_leaf() {
+    let house = House::new().await;
+    let (shop, ana) = (Shop::new(&house).await, Person::new(&house).await);
+    let code = shop.code(&house, &ana, &[("scope", "openid")]).await;
+    let tokens = shop.redeem(&house, &code, &[]).await.json();
+    let id_token = claims_of(tokens["id_token"].as_str().unwrap());
+    let hash = crypto::base64::url_decode(id_token["consent_hash"].as_str().unwrap()).unwrap();
+    let leaf = house.leaf("signin-approved").await;
+    assert_eq!(leaf.public.iter().find(|(key, _)| *key == 10).unwrap().1, PublicField::Bytes(hash));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use tenancy::service_account::NewAccount;
 use tenancy::tenant::NewTenant;
 use tenancy::{Role, Roles, Tenancy, Tenant};
 use tessera_idp::{Config, Idp};
+use tlog::entry::Entry;
 use tower::ServiceExt;
 
 pub(crate) const HOST: &str = "localhost:8400";
@@ -203,6 +204,14 @@ impl House {
         let pending = self.store.take_pending(&ctx, &log, 512).await.unwrap();
         let name = |leaf: &[u8]| tlog::entry::Entry::decode(leaf).unwrap().kind;
         pending.iter().map(|row| name(&row.leaf)).collect()
+    }
+
+    /// The last entry of that name, as outsiders see it.
+    pub(crate) async fn leaf(&self, name: &str) -> Entry {
+        let ctx = self.ctx();
+        let pending = self.store.take_pending(&ctx, &LogId::of(&ctx.tenant), 512).await.unwrap();
+        let mut entries = pending.iter().map(|row| Entry::decode(&row.leaf).unwrap());
+        entries.rfind(|entry| entry.kind == name).unwrap()
     }
 
     pub(crate) async fn count(&self, name: &str) -> usize {
