@@ -10,6 +10,7 @@ use http::StatusCode;
 use openid::oauth::Jwks;
 use seal::scope::Scope;
 use serde_json::json;
+use std::sync::{Arc, Mutex};
 use store::{Actor, Ctx, Entropy, LogSpec, Store, StoreConfig, TenantId};
 use tlog::entry::PublicField;
 
@@ -157,4 +158,55 @@ async fn what_a_person_disclosed_stands_in_no_file_of_the_database() {
         (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
     sign("after", &[GIVEN_NAME, FAMILY_NAME, &code, access, refresh, &ana.handle]);
     assert_eq!(shop.userinfo(&house, access).await.json()["family_name"], FAMILY_NAME);
+}
+
+/// Where the log of one test goes.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_names_a_person_a_code_a_token_or_a_cookie() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    // The only test of this binary that listens; what the others log meanwhile does no harm.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let house = House::new().await;
+    let (shop, ana) = (Shop::new(&house).await, Person::with_document(&house).await);
+    let visit = shop.visit(&house, &[]).await;
+    visit.approve(&house, &ana, &[]).await;
+    let code = visit.finish(&house).await.back("code").unwrap();
+    let tokens = shop.redeem(&house, &code, &[]).await.json();
+    let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
+    shop.userinfo(&house, &text("access_token")).await;
+    shop.redeem(&house, &code, &[]).await;
+    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("fetchTokens"), "the log is there");
+    let cookie = visit.cookie.split('=').nth(1).unwrap().to_owned();
+    let secrets = [
+        GIVEN_NAME.to_owned(),
+        FAMILY_NAME.to_owned(),
+        code,
+        text("access_token"),
+        text("refresh_token"),
+        text("id_token"),
+        cookie,
+    ];
+    for secret in secrets.iter().chain([&ana.handle, &visit.form_token]) {
+        assert!(!log.contains(secret.as_str()), "{secret} stands in the log");
+    }
 }
