@@ -1,5 +1,7 @@
 //! Frames of the link: exact lengths, parts in order, nothing read that is not the frame of its type.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its fixture cannot be made")]
+
 use mailbox::frame::{
     Bucket, CLOSE_TEXT_BYTES_MAX, Close, CloseCode, FRAME_BYTES_MAX, Fetch, FrameRejection, FromClient,
     FromRelay, Hello, Part, Parts, Round, Turn, TurnCode, Turned, Welcome, Whole, onion_bytes, turn_bytes,
@@ -133,7 +135,7 @@ fn parts_out_of_order_or_too_many_are_refused() {
 fn the_text_of_a_close_is_cut_at_a_letter() {
     let close = Close::new(CloseCode::Bye, &"é".repeat(100));
     assert!(close.text.len() <= CLOSE_TEXT_BYTES_MAX && close.text.chars().all(|c| c == 'é'));
-    let frame = FromClient::Close(close.clone());
+    let frame = FromClient::Close(close);
     assert_eq!(FromClient::parse(&frame.encode(Class::Normal), 1), Ok((Class::Normal, frame)));
 }
 

@@ -1,5 +1,7 @@
 //! Manifests, epochs and round statements: what is signed is kept, and what is not signed by all who must is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its fixture cannot be made")]
+
 use crypto::key::{KeyAlg, PrivateKey, SignAlg};
 use mailbox::link::MemberLink;
 use mailbox::network::{

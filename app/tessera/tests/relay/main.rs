@@ -1,5 +1,7 @@
 //! The relay as a program: the command line that its manual prints, its words at start, and what is left after `kill -9`.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its fixture cannot be made")]
+
 mod client;
 mod process;
 

@@ -70,15 +70,14 @@ async fn a_crash_at_any_of_many_points_loses_no_accepted_cell_and_publishes_none
     let folder = tempfile::tempdir().unwrap();
     let mut house = house_in(folder.path(), crate::house::NOW.parse().unwrap()).await;
     let mut accepted: Vec<(u64, u32)> = Vec::new();
-    let mut number = 0;
     // Twenty crashes, each at another moment of a round: while it collects, closed, mixed, published, just begun.
-    for crash in 0..20u64 {
+    for number in 0..20u32 {
+        let crash = u64::from(number);
         let mut client: Client = house.client().await;
         let round = house.round();
         if client.take(round, &cell(number)).await == TurnCode::Accepted {
             accepted.push((round, number));
         }
-        number += 1;
         house.pass(crash * 2_900 % ROUND_MS).await;
         drop(client);
         house = reopened(house, folder.path(), crash * 7_300 % (2 * ROUND_MS)).await;
