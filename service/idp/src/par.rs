@@ -222,10 +222,17 @@ impl Idp {
 
     /// The algorithm that this relying party's ID Tokens are signed by must have its key before anybody signs in.
     async fn ensure_signer(&self, ctx: &Ctx, party: &RelyingParty) -> Result<(), OpError> {
-        self.ensure_token_key(ctx, id_token_alg(party)).await.map_err(|fault| {
-            tracing::error!(%fault, "a key for tokens could not be made");
-            OpError::from(OauthError::of(ErrorCode::TemporarilyUnavailable, "tokens cannot be signed now"))
-        })
+        let userinfo = party.metadata.userinfo_alg.as_deref().map(SignAlg::from_jws_name);
+        for alg in [Some(id_token_alg(party)), userinfo.and_then(Result::ok)].into_iter().flatten() {
+            self.ensure_token_key(ctx, alg).await.map_err(|fault| {
+                tracing::error!(%fault, "a key for tokens could not be made");
+                OpError::from(OauthError::of(
+                    ErrorCode::TemporarilyUnavailable,
+                    "tokens cannot be signed now",
+                ))
+            })?;
+        }
+        Ok(())
     }
 
     /// Writes the row; `None` when an assertion or proof was used before.

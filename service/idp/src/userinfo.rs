@@ -4,7 +4,6 @@
 use crate::Idp;
 use crate::grant::Grant;
 use crate::op::{self, OpError, Presented};
-use crate::par::id_token_alg;
 use crate::sealed_claims::Under;
 use crate::store::op as rows;
 use ::store::{Ctx, Reason, StoreFault};
@@ -64,9 +63,7 @@ impl Idp {
         let party = self.relying_party(ctx, &live.claims.client_id).await?.ok_or_else(invalid_token)?;
         match party.metadata.userinfo_alg.as_deref().and_then(|name| SignAlg::from_jws_name(name).ok()) {
             None => Ok(Userinfo::Plain(claims)),
-            Some(_) => {
-                self.sign_userinfo(ctx, &live, claims, id_token_alg(&party)).await.map(Userinfo::Signed)
-            }
+            Some(alg) => self.sign_userinfo(ctx, &live, claims, alg).await.map(Userinfo::Signed),
         }
     }
 

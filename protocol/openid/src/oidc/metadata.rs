@@ -50,7 +50,7 @@ impl ProviderMetadata<'_> {
             "subject_types_supported": ["pairwise"],
             "acr_values_supported": Acr::ALL.map(Acr::as_str),
             "id_token_signing_alg_values_supported": names(&ID_TOKEN_ALGS),
-            "userinfo_signing_alg_values_supported": ["ES256"],
+            "userinfo_signing_alg_values_supported": names(&ID_TOKEN_ALGS),
             "request_object_signing_alg_values_supported": names(&CLIENT_ALGS),
             "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": names(&CLIENT_ALGS),

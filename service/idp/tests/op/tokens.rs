@@ -339,3 +339,23 @@ async fn where_nonces_are_asked_for_a_proof_without_one_is_told_which() {
     ]);
     assert_eq!(house.form(&at, &[("dpop", &proof)], &fields).await.status, StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn tokens_and_userinfo_are_signed_as_the_relying_party_is_registered() {
+    let house = House::new().await;
+    let registered = json!({"id_token_alg": "EdDSA", "userinfo_alg": "EdDSA"});
+    let (shop, ana) = (Shop::with(&house, &registered).await, Person::new(&house).await);
+    let code = shop.code(&house, &ana, &[("scope", "openid")]).await;
+    let tokens = shop.redeem(&house, &code, &[]).await.json();
+    let userinfo = shop.userinfo(&house, tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!(userinfo.header("content-type"), "application/jwt");
+    let keys = house.get(&format!("{ISSUER}/jwks"), &[]).await.json();
+    let keys = openid::oauth::Jwks::from_value(&keys).unwrap();
+    for jwt in [tokens["id_token"].as_str().unwrap().to_owned(), userinfo.text()] {
+        let limits = crypto::json::Limits { bytes_max: 8 << 10, depth_max: 8 };
+        let jws = crypto::jose::jws::Jws::parse(&jwt, &limits).unwrap();
+        assert_eq!(jws.alg(), crypto::key::SignAlg::EdDsa);
+        jws.verify_jwk(keys.signing_key(jws.kid().unwrap(), jws.alg()).unwrap()).unwrap();
+        assert_eq!(crate::shop::claims_of(&jwt)["aud"], shop.client_id);
+    }
+}
