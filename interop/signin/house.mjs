@@ -84,7 +84,8 @@ export class Wallet {
     child.stdout.on('data', (chunk) => (out += chunk))
     child.stderr.on('data', (chunk) => (said += chunk))
     const done = new Promise((resolve) => child.on('exit', (status) => resolve({ status, out, said })))
-    Promise.resolve(code()).then((text) => child.stdin.end(`${text}\n`))
+    if (deny) child.stdin.end()
+    else code().then((text) => child.stdin.end(`${text}\n`), () => child.stdin.end())
     return done
   }
 }
@@ -104,8 +105,10 @@ export class Browser {
     return answer
   }
 
+  /** The page as JSON; a request that was not pushed is kept first, and the browser sent to what was kept. */
   async open(url) {
-    const answer = await this.get(url, { accept: 'application/json' })
+    let answer = await this.get(url, { accept: 'application/json' })
+    if (answer.status === 303) answer = await this.get(new URL(answer.headers.get('location'), url), { accept: 'application/json' })
     assert.equal(answer.status, 200, await answer.clone().text())
     return answer.json()
   }

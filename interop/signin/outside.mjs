@@ -166,7 +166,7 @@ async function run(house) {
   await check('a person who denies sends access_denied back', async () => {
     const asked = await ask()
     const session = await browser.open(asked.url)
-    await wallet.approve(session.claim_uri, { code: () => browser.code(session), deny: true })
+    await wallet.approve(session.claim_uri, { deny: true })
     const callback = await browser.finish(session)
     await refused(client.authorizationCodeGrant(config, callback, asked.checks, undefined, { DPoP: asked.DPoP }), 'access_denied')
   })
