@@ -1,7 +1,7 @@
 //! `tessera demo`: the server of `serve --dev`, plus scripted outsiders that use only loopback HTTP doors.
 //!
 //! ```text
-//! start ─► tenants ─► keys ─► credential ─► attacks ─► proof ─► Report ─► screen, or one JSON object
+//! start ─► tenants ─► keys ─► credential ─► sign-in ─► attacks ─► proof ─► Report ─► screen, or one JSON object
 //! ```
 //! Every step and attack speaks HTTP as a stranger would; nothing here reaches into a room but to start it.
 
@@ -12,6 +12,7 @@ mod outsider;
 mod proof;
 mod report;
 mod screen;
+mod signin;
 
 use crate::context::{self, Context, Login};
 use crate::failure::{Exit, Failure};
@@ -127,6 +128,8 @@ fn story(report: &mut Report, parties: &Outsider, out: &mut dyn Write) {
     keys::step(report, parties);
     show_last(report, out);
     let held = credential::step(report, parties);
+    show_last(report, out);
+    signin::step(report, parties);
     show_last(report, out);
     attacks::step(report, parties, held);
     show_last(report, out);
