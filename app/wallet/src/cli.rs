@@ -15,7 +15,7 @@ mod trouble;
 
 pub use place::Place;
 pub use relay::{Alone, Contacts, Join, MakeInvite, Receive, Send};
-pub use signin::{Approve, Enrol};
+pub use signin::{AddPasskey, Approve, Enrol};
 pub use trouble::Trouble;
 
 use crate::engine::relay::RelayLink;
@@ -49,6 +49,8 @@ pub enum Verb {
     Enrol(Enrol),
     /// Decide on a sign-in, with the code that its page shows
     Approve(Approve),
+    /// Get a link that adds one passkey to the browser in which you open it
+    Passkey(AddPasskey),
     /// What was shown to whom, and what was signed in where; kept only here
     History(History),
     /// Whom this wallet trusts
@@ -242,6 +244,7 @@ pub fn perform(verb: &Verb, terminal: &mut Terminal<'_>) -> Result<(), Trouble> 
         Verb::Present(args) => present(args, terminal),
         Verb::Enrol(args) => signin::enrol(args, terminal),
         Verb::Approve(args) => signin::approve(args, terminal),
+        Verb::Passkey(args) => signin::passkey(args, terminal),
         Verb::History(args) => history(args, terminal),
         Verb::Trust(verb) => trust(verb, terminal),
         Verb::Join(args) => relay::join(args, terminal),

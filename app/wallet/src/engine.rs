@@ -14,6 +14,7 @@ mod approve;
 mod device;
 mod enrol;
 mod held;
+mod passkey;
 mod present;
 pub mod relay;
 pub mod status;
@@ -24,6 +25,7 @@ pub use approve::{Claimed, Decided, SigninError, TYPINGS_MAX, browser_proves};
 pub use device::{Device, DoorFault};
 pub use enrol::{EnrolError, EnrolmentSummary};
 pub use held::{Claim, Held, HeldState};
+pub use passkey::PasskeyLink;
 pub use present::{Answered, Choice, Outcome, PresentError, Request, RequestSummary, ShownItem};
 
 use crate::anchor::{self, ANCHORS_MAX, AnchorFault};

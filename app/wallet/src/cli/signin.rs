@@ -1,4 +1,4 @@
-//! The verbs of sign-in: enrol this device, and decide on a sign-in with the page in sight.
+//! The verbs of sign-in: enrol this device, decide on a sign-in with the page in sight, and add a passkey beside it.
 
 use super::{Place, Terminal, Trouble, answer, place};
 use crate::engine::{
@@ -53,6 +53,17 @@ pub struct Approve {
     pub place: Place,
 }
 
+/// Arguments of `wallet passkey`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AddPasskey {
+    /// The identity provider: a tenant's address as https://HOST/t/NAME
+    #[arg(value_name = "URI")]
+    pub uri: String,
+    /// Where the wallet is.
+    #[command(flatten)]
+    pub place: Place,
+}
+
 pub(super) fn enrol(args: &Enrol, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {
     let document = args.document_seal.as_deref().map(place::read_bytes).transpose()?.map(seal_bytes);
     let document = document.transpose()?;
@@ -91,6 +102,13 @@ pub(super) fn approve(args: &Approve, terminal: &mut Terminal<'_>) -> Result<(),
         return ended(&wallet.deny(&claimed, DenyReason::User)?, terminal);
     }
     ended(&wallet.approve(&claimed, &code, &granted)?, terminal)
+}
+
+pub(super) fn passkey(args: &AddPasskey, terminal: &mut Terminal<'_>) -> Result<(), Trouble> {
+    let wallet = args.place.open(terminal)?;
+    let link = wallet.passkey_link(&args.uri)?;
+    terminal.tell("open this link yourself, in the browser that shall have the passkey: it works once, and whoever has it may use it\n");
+    terminal.answer(&link.to_value())
 }
 
 /// A code that fits, within the typings that a person has; none when all were wrong.
