@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::output::Format;
 use crate::verb::{
-    context, credential, credential_type, key, ledger, login, offer, operator, relay, service_account,
-    status_list, tenant, trust_anchor, verification,
+    context, credential, credential_type, document_seal, enrolment, key, ledger, login, offer, operator, relay,
+    relying_party, service_account, signin, status_list, tenant, trust_anchor, verification,
 };
 use crate::{doctor, init, serve};
 use clap::{Args, Parser, Subcommand};
@@ -104,6 +104,18 @@ pub enum Noun {
     /// Certificates that this tenant trusts, each for what
     #[command(subcommand, name = "trust-anchor")]
     TrustAnchor(trust_anchor::Verb),
+    /// Services that may ask people to sign in
+    #[command(subcommand, name = "relying-party")]
+    RelyingParty(relying_party::Verb),
+    /// Devices that may sign their people in
+    #[command(subcommand)]
+    Enrolment(enrolment::Verb),
+    /// How sign-ins ended
+    #[command(subcommand)]
+    Signin(signin::Verb),
+    /// Seals by which this organisation says who somebody is
+    #[command(subcommand, name = "document-seal")]
+    DocumentSeal(document_seal::Verb),
     /// The tamper-evident log: read it, prove an entry, hand out read tokens (alias: audit)
     #[command(subcommand, alias = "audit")]
     Ledger(ledger::Verb),

@@ -77,6 +77,10 @@ fn run(noun: &Noun, cli: &Cli) -> Result<ExitCode, Failure> {
         Noun::Verification(verb) => verb::verification::run(verb, &session()?)?,
         Noun::StatusList(verb) => verb::status_list::run(verb, &session()?)?,
         Noun::TrustAnchor(verb) => verb::trust_anchor::run(verb, &session()?)?,
+        Noun::RelyingParty(verb) => verb::relying_party::run(verb, &session()?)?,
+        Noun::Enrolment(verb) => verb::enrolment::run(verb, &session()?)?,
+        Noun::Signin(verb) => verb::signin::run(verb, &session()?)?,
+        Noun::DocumentSeal(verb) => verb::document_seal::run(verb, &session()?)?,
         Noun::Ledger(verb) => verb::ledger::run(verb, &session()?)?,
         Noun::Relay(verb) => verb::relay::run(verb, cli.common.output, runtime)?,
         Noun::Verify(_) | Noun::Wallet(_) => {}

@@ -7,13 +7,17 @@
 pub mod context;
 pub mod credential;
 pub mod credential_type;
+pub mod document_seal;
+pub mod enrolment;
 pub mod key;
 pub mod ledger;
 pub mod login;
 pub mod offer;
 pub mod operator;
 pub mod relay;
+pub mod relying_party;
 pub mod service_account;
+pub mod signin;
 pub mod status_list;
 pub mod tenant;
 pub mod trust_anchor;

@@ -31,12 +31,12 @@ fn assert_refused(mut command: Command, words: &[&str]) {
 fn a_second_process_on_one_data_folder_is_refused_and_the_first_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    let first = Served::start(home.path(), &data);
+    let mut first = Served::start(home.path(), &data);
+    let session = first.session(&data);
     assert_refused(serve(home.path(), &data), &["in use by another process", "data"]);
     assert_eq!(first.public("/readyz").status, 200);
     assert!(first.stop().0.success());
-    let mut second = Served::start(home.path(), &data);
-    let session = second.session(&data);
+    let second = Served::start(home.path(), &data);
     let stops = second.get_in(None, "/api/v1/ledger/events?type=server-stopped", &session);
     assert_eq!(stops.json["items"][0]["type"], "server-stopped", "the first one's: {}", stops.text);
     assert!(second.stop().0.success());
