@@ -133,15 +133,8 @@ pub struct Page {
 }
 
 impl Owner {
-    const ALL: [Owner; 7] = [
-        Owner::Api,
-        Owner::Custody,
-        Owner::Issuer,
-        Owner::Verifier,
-        Owner::Audit,
-        Owner::Idp,
-        Owner::Relay,
-    ];
+    const ALL: [Owner; 7] =
+        [Owner::Api, Owner::Custody, Owner::Issuer, Owner::Verifier, Owner::Audit, Owner::Idp, Owner::Relay];
 
     /// The word in rows and answers.
     pub const fn as_str(self) -> &'static str {
