@@ -212,6 +212,7 @@ impl Idp {
         if loaded.row.enrolment.as_deref() != Some(&enrolment.id) {
             return Err(SigninError::NotFound);
         }
+        let loaded = self.unless_in_vain(ctx, loaded, enrolment).await?;
         let keys = self.keys_of(ctx, &loaded, enrolment).await?;
         let t0 = loaded.t0();
         let session = Session {
@@ -296,8 +297,32 @@ impl Idp {
         // A needed assertion that is missing is not a failure: the machine says that it is pending.
         let pending = loaded.row.assertion_needed && loaded.row.asserted_person.is_none();
         let reached = if pending { loaded.context.acr } else { reached };
-        let verdict = opened.decide(shown, &policy(loaded, enrolment.commitment.as_ref(), reached));
-        Ok((verdict, document))
+        let asked = self.least_acr(ctx, loaded).await?;
+        let policy = Policy { asked_acr: asked, ..policy(loaded, enrolment.commitment.as_ref(), reached) };
+        Ok((opened.decide(shown, &policy), document))
+    }
+
+    /// Who has no passkey would wait in vain for an assertion: the answer is judged without one, and the class as it is.
+    async fn unless_in_vain(
+        &self,
+        ctx: &Ctx,
+        loaded: Loaded,
+        enrolment: &Enrolment,
+    ) -> Result<Loaded, SigninError> {
+        let waits = loaded.row.assertion_needed && loaded.row.asserted_person.is_none();
+        if waits && store::passkey::count(&self.store, ctx, &enrolment.person).await? == 0 {
+            return Ok(loaded.without_assertion());
+        }
+        Ok(loaded)
+    }
+
+    /// The least class that is an approval: what was only wished for may be lower, never what the relying party is registered with.
+    async fn least_acr(&self, ctx: &Ctx, loaded: &Loaded) -> Result<Acr, SigninError> {
+        if loaded.context.acr == Acr::SealCode || self.request_of(ctx, &loaded.row).await?.acr_essential {
+            return Ok(loaded.context.acr);
+        }
+        let party = self.relying_party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
+        Ok(party.metadata.acr_min())
     }
 
     async fn asserted_of(&self, ctx: &Ctx, loaded: &Loaded) -> Result<Option<Asserted>, StoreFault> {
@@ -326,7 +351,7 @@ impl Idp {
         ];
         with.extend(approval.consent);
         with.extend(by.0.map(|enrolment| store::enrolment::used(&enrolment.id)));
-        self.end(ctx, loaded, by, (approval.event, with), true).await?;
+        self.end(ctx, loaded, by, (approval.event, with), loaded.row.assertion_needed).await?;
         Ok(Outcome { outcome: "approved", reason: String::new() })
     }
 
@@ -518,12 +543,12 @@ impl Idp {
         loaded: &Loaded,
         (enrolment, proof): (Option<&Enrolment>, Option<&SealProof>),
         (event, with): (Event, Vec<Stmt>),
-        approves: bool,
+        needs_assertion: bool,
     ) -> Result<(), SigninError> {
         let sid = &loaded.row.sid;
         let claimed = loaded.row.enrolment.is_some();
         let guard = match enrolment {
-            Some(enrolment) if claimed => store::signin::end(sid, &enrolment.id, approves),
+            Some(enrolment) if claimed => store::signin::end(sid, &enrolment.id, needs_assertion),
             _ => store::signin::end_in_browser(sid, &loaded.row.state),
         };
         let mut unit = Unit::new(event).guard(guard, EndLost::Gone);

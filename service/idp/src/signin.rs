@@ -577,6 +577,15 @@ impl Loaded {
         }
     }
 
+    /// The same session where the class is judged without an assertion.
+    pub(crate) fn without_assertion(mut self) -> Loaded {
+        self.row.assertion_needed = false;
+        if let Signin::Claimed(claimed) = &mut self.machine {
+            claimed.terms.assertion_needed = false;
+        }
+        self
+    }
+
     fn step(&self, input: Input, now: Timestamp) -> Result<Option<Effect>, SigninError> {
         Ok(self.machine.clone().step(input, now).1?)
     }

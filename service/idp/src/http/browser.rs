@@ -47,12 +47,11 @@ fn opening() -> Doors<Idp> {
         .door(
             Door::get("/t/{tenant}/idp/authorize")
                 .operation("authorize")
-                .summary("Opens a sign-in for a pushed request (OpenID Connect Core 1.0, 3.1.2; RFC 9126): a page, or JSON")
+                .summary("Opens a sign-in for a pushed request (OpenID Connect Core 1.0, 3.1.2; RFC 9126) and leads to its page, or answers JSON")
                 .who(Who::Tenant)
                 .rate(Class::Page)
-                .answer_of(200, "text/html", "the page of the session")
                 .answer::<OpenedView>(200, "the session, for `Accept: application/json`")
-                .empty(303, "to the same with a request_uri, or back to the relying party"),
+                .empty(303, "to the session's page, to the same with a request_uri, or back to the relying party"),
             authorize,
         )
         .door(
@@ -294,10 +293,12 @@ async fn authorize(
     let browser = Browser { cookie: &cookie, hint: &hint };
     match idp.open(&call.ctx, call.tenant_name(), (client_id, uri), &browser).await {
         Ok(opened) => {
+            // A person goes to the page of the session: a reload of this very address would find the request spent at its end.
             let shown = if wants_json(&headers) {
                 Answer::ok(idp.opened_view(&call, &opened, &cookie).await?).into_response()
             } else {
-                idp.page_of(&call, &opened.sid, &cookie).await?
+                let issuer = idp.config().issuer(call.tenant_name());
+                Redirect::to(&format!("{issuer}/sessions/{}", opened.sid)).into_response()
             };
             Ok(with_cookie(shown, set.as_deref()))
         }

@@ -120,6 +120,22 @@ async fn an_open_page_may_begin_anew_and_its_form_leads_to_the_new_one() {
 }
 
 #[tokio::test]
+async fn a_person_is_led_to_the_sessions_own_page_which_still_stands_when_it_has_ended() {
+    let house = House::new().await;
+    let (shop, ana) = (Shop::new(&house).await, Person::new(&house).await);
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    let fields = [("client_id", shop.client_id.as_str()), ("request_uri", visit.request_uri.as_str())];
+    let query = openid::oauth::form::encode(&fields);
+    let headers = [("accept", "text/html"), ("cookie", visit.cookie.as_str())];
+    let led = house.get(&format!("{ISSUER}/authorize?{query}"), &headers).await;
+    assert_eq!(led.status, StatusCode::SEE_OTHER);
+    assert_eq!(led.header("location"), format!("{ISSUER}/sessions/{}", visit.sid));
+    visit.approve(&house, &ana, &[]).await;
+    let page = house.get(led.header("location"), &[("cookie", &visit.cookie)]).await;
+    assert!(page.text().contains("Signed in with device"));
+}
+
+#[tokio::test]
 async fn the_page_shows_who_asks_for_what_under_the_strict_policy_and_carries_no_secret_of_the_browser() {
     let house = House::new().await;
     let (shop, ana) = (Shop::new(&house).await, Person::new(&house).await);

@@ -203,6 +203,31 @@ async fn without_the_browsers_assertion_an_approval_waits() {
 }
 
 #[tokio::test]
+async fn who_has_no_passkey_does_not_wait_and_the_service_hears_that_its_class_is_not_met() {
+    let house = House::new().await;
+    let (shop, person) = (Shop::with(&house, &json!({"acr_min": "phr"})).await, Person::new(&house).await);
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    let claimed = person.claim(&house, &visit.sid).await;
+    let answered = person.answer(&house, &claimed, Decision::Approve, &[]).await;
+    let outcome = crate::person::content(&answered);
+    assert_eq!((&outcome["outcome"], &outcome["reason"]), (&json!("failed"), &json!("unmet-acr")));
+    assert_eq!(house.last_event().await, "signin-failed");
+    let back = visit.finish(&house).await;
+    assert_eq!(back.back("error").as_deref(), Some("unmet_authentication_requirements"));
+}
+
+#[tokio::test]
+async fn a_class_that_is_only_wished_for_is_the_lower_true_one_for_who_has_no_passkey() {
+    let house = House::new().await;
+    let (shop, person) = (Shop::new(&house).await, Person::new(&house).await);
+    let visit = shop.visit(&house, &[("scope", "openid"), ("acr_values", "phr")]).await;
+    visit.approve(&house, &person, &[]).await;
+    let code = visit.finish(&house).await.back("code").unwrap();
+    let tokens = shop.redeem(&house, &code, &[]).await.json();
+    assert_eq!(claims_of(tokens["id_token"].as_str().unwrap())["acr"], "seal:code");
+}
+
+#[tokio::test]
 async fn a_relaying_proxy_on_another_origin_succeeds_by_code_alone_and_the_class_says_so() {
     // RFC 10027: a code that a person copies does not stop a proxy that relays in real time. The proxy is the browser here.
     let house = House::new().await;
