@@ -2,9 +2,10 @@
 //!
 //! A passkey is added by the wallet alone, never from a page that is signed in: whoever relays that page would keep one.
 
-use super::device::{Ask, DoorFault};
+use super::device::{Ask, DoorFault, Key};
 use super::{SigninError, Wallet};
 use crate::text;
+use openid::errand::Method;
 use openid::wire;
 use serde_json::{Value, json};
 
@@ -35,7 +36,8 @@ impl Wallet {
         let is_meant = |issuer: &str| issuer == address || issuer.strip_suffix("/idp") == Some(address);
         let mut devices = self.devices()?.into_iter();
         let device = devices.find(|device| is_meant(device.issuer())).ok_or(SigninError::NotEnrolled)?;
-        let ask = Ask::post("passkeys/ticket".to_owned(), &json!({}));
+        let path = "passkeys/ticket".to_owned();
+        let ask = Ask { method: Method::Post, path, body: Vec::new(), key: Key::Enrolled };
         let (_, body) = device.ask(&self.client, &ask, self.now())?;
         Ok(read(&body, device.issuer())?)
     }
