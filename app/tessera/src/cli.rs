@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::output::Format;
 use crate::verb::{
-    context, credential, credential_type, document_seal, enrolment, key, ledger, login, offer, operator, relay,
-    relying_party, service_account, signin, status_list, tenant, trust_anchor, verification,
+    context, credential, credential_type, document_seal, enrolment, key, ledger, login, offer, operator,
+    relay, relying_party, service_account, signin, status_list, tenant, trust_anchor, verification,
 };
 use crate::{doctor, init, serve};
 use clap::{Args, Parser, Subcommand};

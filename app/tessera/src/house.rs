@@ -87,7 +87,7 @@ impl House {
         let edge = Edge::new(edge_config, store.clone(), tenancy.clone(), clock, Entropy::Os)
             .map_err(|fault| Failure::usage(fault.to_string(), "mend the configuration at that place"))?;
         let settings = custody::Settings::new(&base, dev, config.custody.clone());
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         let ctx = edge.tick();
         let checkpoint_ms = config.ledger.checkpoint_ms;
         let ledger = config.ledger.clone().decided(&base, &host, &data);

@@ -107,8 +107,8 @@ struct Inner {
 }
 
 impl Custody {
-    /// The room on an open store. `own_keys` is where edge's token check reads our public token keys.
-    pub fn new(store: Store, tenancy: Tenancy, own_keys: OwnKeys, settings: Settings) -> Custody {
+    /// The room on an open store; tenancy is lent, as the room stands on its list of those that prepare new tenants. `own_keys` is where edge's token check reads our public token keys.
+    pub fn new(store: Store, tenancy: &Tenancy, own_keys: OwnKeys, settings: Settings) -> Custody {
         let config = &settings.config;
         Custody(Arc::new(Inner {
             keeper: Keeper::Software(Software::new(config.cache_ttl_s)),
@@ -116,7 +116,6 @@ impl Custody {
             quota: Quota::new(config.sign_per_s),
             token_url: format!("{}/oauth/token", settings.public_url),
             store,
-            // The room stands on tenancy's list of those that prepare new tenants.
             tenancy: tenancy.lent(),
             own_keys,
             settings,

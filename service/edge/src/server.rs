@@ -158,7 +158,8 @@ where
     });
     let builder = builder(&server.bounds);
     // A socket that leaves HTTP (WebSocket) is its room's to bound from then on.
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(Quiet::new(stream, server.bounds.idle)), service);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(Quiet::new(stream, server.bounds.idle)), service);
     tokio::pin!(connection);
     let ended_by_itself = tokio::select! {
         _ = connection.as_mut() => true,

@@ -24,10 +24,13 @@ impl Believed {
     }
 }
 
+/// By tenant: the digest of the rows, and what they say.
+type Known = HashMap<TenantId, ([u8; 32], Arc<Believed>)>;
+
 /// What each tenant's anchors were parsed to, by what their rows said. The rows are read at every use, so an anchor that is added or
 /// removed counts at once.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<HashMap<TenantId, ([u8; 32], Arc<Believed>)>>);
+pub(crate) struct Memory(Mutex<Known>);
 
 impl Memory {
     /// Everything the tenant believes, for every context.
@@ -47,7 +50,7 @@ impl Memory {
         Ok(believed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, ([u8; 32], Arc<Believed>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

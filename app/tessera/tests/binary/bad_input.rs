@@ -494,6 +494,7 @@ impl Trial {
         Sent { what: what.to_owned(), path, bearer, tenant, ..Sent::default() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "each is made for one call, and reads better in place")]
     fn send(&mut self, door: &Door<'_>, sent: Sent, due: &Due) {
         self.sent += 1;
         let (status, text) = exchange(&self.served.base, &door.method, &sent);

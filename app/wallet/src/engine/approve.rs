@@ -208,7 +208,7 @@ impl Wallet {
         let content = self.send_decision(claimed, &body)?;
         let said = |name| content.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let decided =
-            Decided { outcome: said("outcome"), reason: said("reason"), granted: answering.granted.clone() };
+            Decided { outcome: said("outcome"), reason: said("reason"), granted: answering.granted };
         line.outcome.clone_from(&decided.outcome);
         self.vault.put(Kind::Signin, &id, &record::encode(&line))?;
         Ok(decided)

@@ -122,7 +122,7 @@ impl Device {
             Key::Enrolled => ProofKey::Enrolment(&self.record.binding),
             Key::Embedded(key) => ProofKey::Embedded(key),
         };
-        let proof = sign(proof::draft(key, &request, &jti, now), &self.dk)?;
+        let proof = sign(&proof::draft(key, &request, &jti, now), &self.dk)?;
         let errand = Errand {
             method: ask.method,
             body: (!ask.body.is_empty()).then(|| ("application/json", ask.body.clone())),
@@ -217,7 +217,7 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> DoorFault {
     DoorFault::Refused { status, code: code.filter(plain).unwrap_or("unnamed").to_owned() }
 }
 
-pub(super) fn sign(draft: Draft, key: &PrivateKey) -> Result<String, SignError> {
+pub(super) fn sign(draft: &Draft, key: &PrivateKey) -> Result<String, SignError> {
     let input = draft.signing_input();
     Ok(jws::assemble(&input, &key.sign(SignAlg::Es256, input.as_bytes())?))
 }

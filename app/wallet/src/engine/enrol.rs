@@ -93,7 +93,7 @@ impl Wallet {
         let begun = self.begin(base, invite)?;
         let kind = if document.is_some() { DocumentKind::Vds.as_str() } else { "none" };
         let (dk, d) = (PrivateKey::generate(KeyAlg::P256), Ecdh::generate());
-        let (_, s) = metadata.agreement.first().ok_or_else(|| unreadable("its agreement key"))?;
+        let (_, s) = metadata.agreement.first().ok_or_else(|| unreadable(&"its agreement key"))?;
         let prk = enrolment_prk(&d, s, &begun.challenge)?;
         let enrolling = Enrolling {
             dk: dk.public(),
@@ -107,7 +107,7 @@ impl Wallet {
             relay: None,
         };
         let draft = pinned(base, &metadata, &begun, (&dk, &d), document);
-        let mut device = Device::of(draft).ok_or_else(|| unreadable("its keys or certificates"))?;
+        let mut device = Device::of(draft).ok_or_else(|| unreadable(&"its keys or certificates"))?;
         let public = dk.public();
         let ask = Ask {
             method: Method::Put,
@@ -116,9 +116,9 @@ impl Wallet {
             key: Key::Embedded(&public),
         };
         let content = device.ask_signed(&self.client, &ask, (self.clock)())?;
-        let enrolled = Enrolled::from_content(content).map_err(|fault| unreadable(fault))?;
+        let enrolled = Enrolled::from_content(content).map_err(|fault| unreadable(&fault))?;
         if enrolled.binding != device.record.binding {
-            return Err(unreadable("it enrolled another device").into());
+            return Err(unreadable(&"it enrolled another device").into());
         }
         device.record.handle.clone_from(&enrolled.handle);
         device.record.device.clone_from(&enrolled.device);
@@ -145,7 +145,7 @@ impl Wallet {
         if answer.status != 200 {
             return Err(refusal(answer.status, &answer.body).into());
         }
-        let metadata = Metadata::parse(&answer.body).map_err(|fault| unreadable(fault))?;
+        let metadata = Metadata::parse(&answer.body).map_err(|fault| unreadable(&fault))?;
         if metadata.issuer != format!("{base}/idp") {
             return Err(EnrolError::OtherIssuer(metadata.issuer));
         }
@@ -161,7 +161,7 @@ impl Wallet {
         if answer.status != 201 {
             return Err(refusal(answer.status, &answer.body).into());
         }
-        Ok(Begun::parse(&answer.body).map_err(|fault| unreadable(fault))?)
+        Ok(Begun::parse(&answer.body).map_err(|fault| unreadable(&fault))?)
     }
 }
 
@@ -171,7 +171,7 @@ impl From<VaultFault> for EnrolError {
     }
 }
 
-fn unreadable(what: impl ToString) -> DoorFault {
+fn unreadable(what: &dyn std::fmt::Display) -> DoorFault {
     DoorFault::Form(what.to_string())
 }
 

@@ -89,7 +89,7 @@ async fn serve(store: Store) -> (Relay, Tenant, Edge, watch::Sender<bool>) {
     let edge =
         Edge::new(edge_config, store.clone(), tenancy.clone(), clock.clone(), entropy.clone()).unwrap();
     let settings = Settings::new(&url, true, custody::Config::default());
-    let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+    let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
     let config = Config { round_ms: ROUND_MS, fast_round_ms: 0, ..Config::new(&url) };
     let relay = Relay::new(store.clone(), custody.clone(), config);
     tenancy.on_new_tenant(Arc::new(Logs(store.clone())));

@@ -215,7 +215,7 @@ pub fn config(dir: &Path) -> AuditConfig {
 pub fn custody(store: &Store) -> Custody {
     let tenancy = Tenancy::new(store.clone(), tenancy::Config::new("house.example"));
     let settings = Settings::new("https://house.example", true, custody::Config::default());
-    Custody::new(store.clone(), tenancy, OwnKeys::default(), settings)
+    Custody::new(store.clone(), &tenancy, OwnKeys::default(), settings)
 }
 
 pub fn own_log(ctx: &Ctx) -> LogId {

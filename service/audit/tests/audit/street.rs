@@ -93,7 +93,7 @@ impl Street {
         let edge_config = edge::Config::new(PUBLIC_URL.parse().unwrap(), true);
         let edge = Edge::new(edge_config, store.clone(), tenancy.clone(), clock, Entropy::Os).unwrap();
         let settings = Settings::new(PUBLIC_URL, true, custody::Config::default());
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         let audit =
             Audit::open(store.clone(), custody.clone(), config(dir.path()), &edge.tick()).await.unwrap();
         custody.provision_system(&edge.tick()).await.unwrap();

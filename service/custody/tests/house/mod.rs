@@ -107,7 +107,7 @@ impl House {
         let edge_config = edge::Config::new(PUBLIC_URL.parse().unwrap(), true);
         let edge =
             Edge::new(edge_config, store.clone(), tenancy.clone(), clock.clone(), entropy.clone()).unwrap();
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         tenancy.on_new_tenant(Arc::new(Logs(store.clone())));
         tenancy.on_new_tenant(Arc::new(custody.clone()));
         let system = Ctx::new(TenantId::SYSTEM, Actor::system(), clock.now(), entropy.clone());

@@ -104,7 +104,7 @@ impl House {
         let edge =
             Edge::new(edge_config, store.clone(), tenancy.clone(), clock.clone(), entropy.clone()).unwrap();
         let settings = Settings::new(URL, true, custody::Config::default());
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         let mut config = Config::new(URL).dev();
         change(&mut config);
         let idp = Idp::new(store.clone(), custody.clone(), edge.outbound().clone(), config);

@@ -112,7 +112,7 @@ impl House {
         let edge =
             Edge::new(edge_config, store.clone(), tenancy.clone(), clock.clone(), entropy.clone()).unwrap();
         let settings = Settings::new(PUBLIC_URL, true, custody::Config::default());
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         // The smallest list that needs both statements for its blocks: 16 together and one alone.
         let mut config = Config { status_entries: 17 * 256, ..Config::new(PUBLIC_URL) };
         change(&mut config);

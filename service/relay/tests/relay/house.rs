@@ -85,7 +85,7 @@ impl House {
         let edge =
             Edge::new(edge_config, store.clone(), tenancy.clone(), clock.clone(), entropy.clone()).unwrap();
         let settings = Settings::new(PUBLIC_URL, true, custody::Config::default());
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         let mut config = Config { fast_round_ms: 0, per_address_max: 2_000, ..Config::new(PUBLIC_URL) };
         change(&mut config);
         let relay = Relay::new(store.clone(), custody.clone(), config);

@@ -111,7 +111,7 @@ async fn a_restart_keeps_the_network_and_refuses_another_rhythm() {
 fn custody_of(house: &House) -> custody::Custody {
     let settings = custody::Settings::new("http://localhost:8100", true, custody::Config::default());
     let edge = &house.edge;
-    custody::Custody::new(house.store.clone(), edge.tenancy().clone(), edge.tokens().own().clone(), settings)
+    custody::Custody::new(house.store.clone(), edge.tenancy(), edge.tokens().own().clone(), settings)
 }
 
 #[tokio::test]

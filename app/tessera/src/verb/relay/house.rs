@@ -125,7 +125,7 @@ impl RelayHouse {
                 .map_err(|fault| fault_of("the doors cannot be made", &fault))?;
         let defaults = Config::default();
         let settings = custody::Settings::new(&public_url, true, defaults.custody);
-        let custody = Custody::new(store.clone(), tenancy.clone(), edge.tokens().own().clone(), settings);
+        let custody = Custody::new(store.clone(), &tenancy, edge.tokens().own().clone(), settings);
         let ctx = edge.tick();
         let checkpoint_ms = defaults.ledger.checkpoint_ms;
         let ledger = defaults.ledger.decided(&public_url, "localhost", &data);
