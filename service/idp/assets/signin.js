@@ -25,6 +25,8 @@
           const heading = page().querySelector("h1");
           if (heading) { heading.tabIndex = -1; heading.focus(); }
           document.title = request.response.title;
+          // The head is not swapped, so its refresh is done here.
+          if (page().dataset.go) { location.assign(page().dataset.go); }
         }
       }
       done();

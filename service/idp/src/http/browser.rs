@@ -84,6 +84,7 @@ fn looking() -> Doors<Idp> {
                 .who(Who::Tenant)
                 .rate(Class::Page)
                 .answer_of(200, "text/html", "the page")
+                .problems(&[&page::UNKNOWN_SESSION, &page::OTHER_BROWSER])
                 .page(),
             session_page,
         )

@@ -178,7 +178,12 @@ async fn an_assertion_of_the_browser_makes_a_sign_in_phishing_resistant() {
     visit.approve(&house, &person, &[]).await;
     let page =
         house.get(&format!("{ISSUER}/sessions/{}", visit.sid), &[("cookie", &visit.cookie)]).await.text();
-    assert!(page.contains("http-equiv=\"refresh\""), "the browser proved itself, so the page goes on");
+    for goes_on in ["http-equiv=\"refresh\"", "data-go=\""] {
+        assert!(
+            page.contains(goes_on),
+            "the browser proved itself, so the page goes on, with a script and without"
+        );
+    }
     let code = visit.finish(&house).await.back("code").unwrap();
     let tokens = shop.redeem(&house, &code, &[]).await.json();
     let id_token = claims_of(tokens["id_token"].as_str().unwrap());
