@@ -24,6 +24,7 @@ export async function closeAll() {
   for (const end of ends.splice(0).reverse()) await Promise.resolve(end()).catch(() => {})
 }
 export const atEnd = (end) => ends.push(end)
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => closeAll().finally(() => process.exit(1)))
 
 export function checks() {
   const done = { passed: 0 }
@@ -146,6 +147,8 @@ export async function openChromium() {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+    handleSIGINT: false,
+    handleSIGTERM: false,
   })
   atEnd(() => browser.close())
   return browser
