@@ -12,7 +12,7 @@ const PERSON = {
   given_name: 'Ana',
   family_name: 'Specimen',
   birth_date: '1990-04-12',
-  number: 'SPECIMEN-1',
+  number: 'SPECIMEN-OUTSIDE-1',
   expiry: '2031-01-01',
 }
 
