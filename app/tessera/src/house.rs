@@ -1,7 +1,7 @@
 //! The rooms of one process, wired together; no rule stands here.
 //!
 //! ```text
-//! Plan ─► store ─► tenancy ─► edge ─► custody ─► audit (start checks) ─► issuer, verifier, idp ─► doors, jobs
+//! Plan ─► store ─► tenancy ─► edge ─► custody ─► audit (start checks) ─► issuer, verifier, idp, relay ─► doors, jobs
 //! ```
 
 use crate::config::{self, Config};
@@ -13,6 +13,8 @@ use edge::health::Status;
 use edge::{Clock, Doors, Edge};
 use idp::Idp;
 use issuer::Issuer;
+use relay::Relay;
+use relay::network::RelayFault;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ use verifier::Verifier;
 
 /// The database's name in the data folder.
 pub const DATABASE: &str = "tessera.db";
+/// The tenant that the relay of a development house belongs to.
+pub const RELAY_TENANT: &str = "relay";
 
 /// What a house is opened with.
 pub struct Plan {
@@ -39,6 +43,8 @@ pub struct Plan {
     pub dev: bool,
     /// The configuration.
     pub config: Config,
+    /// Length of the relay's rounds, milliseconds; none: its doors answer that no network runs here.
+    pub relay_round_ms: Option<u64>,
     /// Certificates that our own outbound client trusts beside the machine's.
     pub outbound_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
 }
@@ -62,6 +68,8 @@ pub struct House {
     pub verifier: Verifier,
     /// The identity provider.
     pub idp: Idp,
+    /// The relay; it runs once [`House::open_relay`] opened it.
+    pub relay: Relay,
     /// How often checkpoints are signed, milliseconds.
     pub checkpoint_ms: u64,
 }
@@ -72,7 +80,7 @@ impl House {
     /// # Errors
     /// A [`Failure`] that names the room and what mends it.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { public_url, data, root, dev, config, outbound_roots } = plan;
+        let Plan { public_url, data, root, dev, config, relay_round_ms, outbound_roots } = plan;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).map_err(|fault| {
             Failure::start(format!("{} cannot be made", data.display()), fault, "name a folder of yours")
         })?;
@@ -121,11 +129,13 @@ impl House {
             edge.outbound().clone(),
             idp_config(&config, &base, dev)?,
         );
+        let relay = Relay::new(store.clone(), custody.clone(), relay_config(&base, relay_round_ms));
         tenancy.on_new_tenant(Arc::new(audit.clone()));
         tenancy.on_new_tenant(Arc::new(custody.clone()));
         tenancy.on_new_tenant(Arc::new(issuer.clone()));
         tenancy.on_new_tenant(Arc::new(idp.clone()));
-        let house = Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, checkpoint_ms };
+        let house =
+            Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, relay, checkpoint_ms };
         house.watch();
         let started = Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
         if let Err(fault) = house.store.record(&ctx, started).await {
@@ -141,6 +151,7 @@ impl House {
             .and(self.issuer.doors())
             .and(self.verifier.doors())
             .and(self.idp.doors())
+            .and(self.relay.doors())
             .and(crate::docs::doors())
     }
 
@@ -165,6 +176,23 @@ impl House {
             .await
             .map_err(|fault| fault_of(&format!("the tenant {name} cannot be made"), &fault))?;
         Ok(tenant)
+    }
+
+    /// Opens the development network of one relay, in a tenant of its own: each round is an entry of that tenant's log, and would
+    /// bury what others do in theirs. False where the folder keeps a network of another address or rhythm: the house runs without it.
+    ///
+    /// # Errors
+    /// A [`Failure`].
+    pub async fn open_relay(&self) -> Result<bool, Failure> {
+        let tenant = self.tenant(RELAY_TENANT, "Relay").await?;
+        match self.relay.open(&self.inside(&tenant.id)).await {
+            Ok(()) => Ok(true),
+            Err(fault @ RelayFault::Differs { .. }) => {
+                tracing::warn!(%fault, "the relay stays closed");
+                Ok(false)
+            }
+            Err(fault) => Err(fault_of("the relay's network cannot be opened", &fault)),
+        }
     }
 
     /// A context for an act of the instance inside a tenant.
@@ -209,7 +237,7 @@ impl House {
 }
 
 /// Every room's migrations, lowest room first.
-pub fn migrations() -> [store::Migrations; 7] {
+pub fn migrations() -> [store::Migrations; 8] {
     [
         tenancy::MIGRATIONS,
         edge::MIGRATIONS,
@@ -218,6 +246,7 @@ pub fn migrations() -> [store::Migrations; 7] {
         issuer::MIGRATIONS,
         verifier::MIGRATIONS,
         idp::MIGRATIONS,
+        relay::MIGRATIONS,
     ]
 }
 
@@ -235,6 +264,12 @@ fn edge_config(
     edge.outbound_allow = config.server.outbound_allow.clone();
     edge.outbound_roots = outbound_roots;
     edge
+}
+
+fn relay_config(base: &str, round_ms: Option<u64>) -> relay::Config {
+    let decided = relay::Config::new(base);
+    // One class: an idle fast one costs a tick a second and shows nobody anything.
+    relay::Config { round_ms: round_ms.unwrap_or(decided.round_ms), fast_round_ms: 0, ..decided }
 }
 
 fn issuer_config(config: &Config, base: &str) -> issuer::Config {

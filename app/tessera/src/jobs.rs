@@ -1,6 +1,7 @@
 //! The ticks of a process: each job has its period and its own `Ctx`; a tick that fails is logged and comes again.
 
 use crate::house::House;
+use relay::Relay;
 use std::future::Future;
 use std::time::Duration;
 use store::Ctx;
@@ -16,6 +17,8 @@ const LISTS_EVERY: Duration = Duration::from_secs(2);
 const SIGNINS_EVERY: Duration = Duration::from_secs(idp::SWEEP_S);
 /// How often what is past its time is ended and forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// Longest that the rounds of a relay sleep: a clock that was set is noticed within this.
+const ROUNDS_NAP_MS_MAX: u64 = 250;
 /// How often ended log tokens are forgotten.
 const DAILY: Duration = Duration::from_secs(86_400);
 
@@ -64,6 +67,8 @@ pub fn start(house: &House, shutdown: &watch::Receiver<bool>) -> JoinSet<()> {
         }
     }));
     let edge = house.edge.clone();
+    jobs.spawn(rounds(house.relay.clone(), move || edge.tick(), shutdown.clone()));
+    let edge = house.edge.clone();
     let ended = shutdown.clone();
     jobs.spawn(async move { until(ended, edge.listen()).await });
     jobs
@@ -95,6 +100,9 @@ async fn tidy(house: &House) {
     }
     if let Err(fault) = house.store.expire_details(&ctx).await {
         tracing::warn!(%fault, "details could not be expired");
+    }
+    if let Err(fault) = house.relay.tidy(&ctx).await {
+        tracing::warn!(%fault, "the relay could not be tidied");
     }
     for_tenants(house, "offers, requests and enrolments", |ctx, name| {
         let (issuer, verifier, idp) = (house.issuer.clone(), house.verifier.clone(), house.idp.clone());
@@ -129,6 +137,26 @@ where
                 after = After { at_ms: last.created_at.as_millisecond(), id: last.id.to_string() };
             }
             _ => return,
+        }
+    }
+}
+
+/// Moves the rounds of a relay whenever one is due, until `shutdown` says true; of one without a network nothing is due.
+pub async fn rounds(relay: Relay, ctx: impl Fn() -> Ctx, mut shutdown: watch::Receiver<bool>) {
+    loop {
+        let nap_ms = match relay.advance(&ctx()).await {
+            Ok(next_ms) => {
+                let now_ms = u64::try_from(ctx().now_ms()).unwrap_or(0);
+                next_ms.saturating_sub(now_ms).clamp(1, ROUNDS_NAP_MS_MAX)
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "the rounds could not be moved");
+                ROUNDS_NAP_MS_MAX
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(nap_ms)) => {}
+            () = ended(&mut shutdown) => return,
         }
     }
 }

@@ -23,6 +23,8 @@ pub const DEV_PORT: u16 = 8400;
 const DEV_PORT_LAST: u16 = 8420;
 /// Marks a folder that production has used, where development must not run.
 const PRODUCTION_MARK: &str = "production";
+/// Rounds of the development relay: short enough to wait for, and an entry of its log each.
+const DEV_ROUND_MS: u64 = 1_000;
 /// How long a development client lives: as long as anybody tries.
 const DEV_CLIENT_TTL_S: u64 = 365 * 86_400;
 
@@ -54,9 +56,10 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 async fn development(args: &Args) -> Result<(), Failure> {
     let told_to_stop = told_to_stop();
     let listener = listen_on_loopback(args.port, false).await?;
-    let house = open_development(&listener, &args.data).await?;
+    let house = open_development(&listener, &args.data, DEV_ROUND_MS).await?;
     // Before the doors open: whoever is told that the house is ready finds the tenant.
     let tenant = house.tenant("default", "Development").await?;
+    let has_relay = house.open_relay().await?;
     let running = start_development(house, listener, args.port == 0).await?;
     let client = dev_client(&running.house, &tenant.id, &args.data).await?;
     let url = running.house.edge.config().base().to_owned();
@@ -71,6 +74,9 @@ async fn development(args: &Args) -> Result<(), Failure> {
     eprintln!(" API        {url}/api/v1");
     eprintln!(" Ready      {url}/readyz");
     eprintln!(" CLI        tessera key list     (context dev)");
+    if has_relay {
+        tell_relay(&running.house).await?;
+    }
     first_link(&running.house, &args.data).await?;
     told_to_stop.await;
     running.stop().await;
@@ -78,8 +84,25 @@ async fn development(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens a development house for the port of `listener`; data in `data`.
-pub async fn open_development(listener: &TcpListener, data: &Path) -> Result<House, Failure> {
+/// What the relay of a development house says of itself, with a link for a first member.
+async fn tell_relay(house: &House) -> Result<(), Failure> {
+    let made = house.relay.member_link(&house.edge.tick()).await;
+    let (link, _) = made.map_err(|fault| fault_of("the member link cannot be made", &fault))?;
+    eprintln!(
+        " Relay      DEV network · trust domains: 1 · rounds {} ms · tokens off: anybody who reaches this port may send",
+        house.relay.config().round_ms
+    );
+    eprintln!(" Member     {}", link.encode().unwrap_or_default());
+    eprintln!("            works once, 7 days: tessera wallet join LINK");
+    Ok(())
+}
+
+/// Opens a development house for the port of `listener`; data in `data`. Its relay opens with [`House::open_relay`].
+pub async fn open_development(
+    listener: &TcpListener,
+    data: &Path,
+    relay_round_ms: u64,
+) -> Result<House, Failure> {
     if data.join(PRODUCTION_MARK).exists() {
         return Err(Failure::usage(
             format!("{} was used by production", data.display()),
@@ -106,6 +129,7 @@ pub async fn open_development(listener: &TcpListener, data: &Path) -> Result<Hou
         root,
         dev: true,
         config: Config::default(),
+        relay_round_ms: Some(relay_round_ms),
         outbound_roots: vec![],
     };
     House::open(plan).await
@@ -170,7 +194,15 @@ async fn production(path: &Path) -> Result<(), Failure> {
     };
     let root = root::read(&config.custody.root, beside)?;
     let outbound_roots = files.certificate().chain();
-    let plan = Plan { public_url, data: data.clone(), root, dev: false, config, outbound_roots };
+    let plan = Plan {
+        public_url,
+        data: data.clone(),
+        root,
+        dev: false,
+        config,
+        relay_round_ms: None,
+        outbound_roots,
+    };
     let house = House::open(plan).await?;
     let _ = fs::write(data.join(PRODUCTION_MARK), b"");
     house.tenant("default", "Default").await?;

@@ -25,6 +25,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// Rounds of the demo's relay: the shortest that a development network has.
+const ROUND_MS: u64 = 250;
+
 /// Flags of `demo`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -75,7 +78,8 @@ async fn play(args: &Args) -> Result<ExitCode, Failure> {
     };
     let port = args.port.unwrap_or(serve::DEV_PORT);
     let listener = serve::listen_on_loopback(port, args.port.is_none()).await?;
-    let house = serve::open_development(&listener, data.path()).await?;
+    let house = serve::open_development(&listener, data.path(), ROUND_MS).await?;
+    house.open_relay().await?;
     let running = serve::start_development(house, listener, args.port == Some(0)).await?;
     let mut out: Box<dyn Write + Send> =
         if args.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
@@ -149,7 +153,7 @@ pub fn openapi(runtime: &tokio::runtime::Runtime) -> Result<String, Failure> {
         let data = tempfile::tempdir()
             .map_err(|fault| Failure::start("no scratch folder can be made", fault, "set TMPDIR"))?;
         let listener = serve::listen_on_loopback(0, false).await?;
-        let house = serve::open_development(&listener, data.path()).await?;
+        let house = serve::open_development(&listener, data.path(), ROUND_MS).await?;
         let running = serve::start_development(house, listener, true).await?;
         let base = running.house.edge.config().base().to_owned();
         let asked = base.clone();

@@ -24,6 +24,15 @@ const NOT_PROTECTED: [&str; 6] = [
     "metadata recorded today against a quantum computer",
 ];
 
+/// Whether the network is the caller's: members are the affair of its tenant, and every other tenant of the house has none.
+fn is_own(relay: &Relay, call: &Call) -> bool {
+    relay.live().is_some_and(|live| live.tenant == call.ctx.tenant)
+}
+
+fn own(relay: &Relay, call: &Call) -> Result<(), Problem> {
+    if is_own(relay, call) { Ok(()) } else { Err(Problem::of(&pages::NOT_FOUND)) }
+}
+
 pub(super) fn doors() -> Doors<Relay> {
     Doors::new()
         .door(
@@ -96,14 +105,19 @@ async fn create(
     call: Call,
     MaybeBody(body): MaybeBody<MemberBody>,
 ) -> Result<Answer<MadeAnswer>, Problem> {
+    let is_own = is_own(&relay, &call);
     match body.and_then(|body| body.key) {
         Some(key) => {
             let key = key
                 .array()
                 .ok_or_else(|| Problem::of(&pages::INVALID).at("/key", "is not base64url of 32 bytes"))?;
+            if !is_own {
+                return Err(refusal::not_running());
+            }
             let (member, committed) = relay.add_member(&call.ctx, &key).await.map_err(refusal::join)?;
             Ok(Answer::created(MadeAnswer { member: Some(member), link: None }).event(&committed))
         }
+        None if !is_own => Err(refusal::not_running()),
         None => {
             let (link, committed) = relay.member_link(&call.ctx).await.map_err(refusal::join)?;
             let link = link.encode().ok_or_else(|| Problem::of(&pages::FAULT))?;
@@ -117,6 +131,9 @@ async fn list(
     call: Call,
     Query(query): Query<MemberQuery>,
 ) -> Result<Answer<MemberList>, Problem> {
+    if !is_own(&relay, &call) {
+        return Ok(Answer::ok(MemberList { items: Vec::new(), next: None }));
+    }
     let after = query.after.unwrap_or_default();
     let members = relay.members(&call.ctx, &after, PAGE).await?;
     let next = members.last().filter(|_| members.len() == PAGE).map(|last| last.id.clone());
@@ -128,10 +145,12 @@ async fn show(
     call: Call,
     Path(id): Path<String>,
 ) -> Result<Answer<MemberItem>, Problem> {
+    own(&relay, &call)?;
     Ok(Answer::ok(item(relay.member(&call.ctx, &id).await.map_err(refusal::member)?)))
 }
 
 async fn remove(State(relay): State<Relay>, call: Call, Path(id): Path<String>) -> Result<Done, Problem> {
+    own(&relay, &call)?;
     relay.remove_member(&call.ctx, &id).await.map(Done).map_err(refusal::member)
 }
 
@@ -152,6 +171,7 @@ async fn resume(
 }
 
 async fn moved(relay: &Relay, call: &Call, id: &str, suspended: bool) -> Result<Answer<MemberItem>, Problem> {
+    own(relay, call)?;
     let committed = relay.suspend_member(&call.ctx, id, suspended).await.map_err(refusal::member)?;
     let member = relay.member(&call.ctx, id).await.map_err(refusal::member)?;
     Ok(Answer::ok(item(member)).event(&committed))

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::house::fault_of;
-use crate::jobs::every;
+use crate::jobs::{every, rounds};
 use crate::root;
 use audit::Audit;
 use custody::Custody;
@@ -25,8 +25,6 @@ use tokio::task::JoinSet;
 
 /// How often what is past its time is forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
-/// Longest that a lane sleeps: a clock that was set is noticed within this.
-const NAP_MS_MAX: u64 = 250;
 /// The tenant that a relay belongs to.
 const TENANT: &str = "default";
 
@@ -193,29 +191,9 @@ fn jobs(house: &RelayHouse, shutdown: &watch::Receiver<bool>) -> JoinSet<()> {
         let h = h.clone();
         async move { tidy(&h).await }
     }));
-    let (h, mut ended) = (house.clone(), shutdown.clone());
-    jobs.spawn(async move {
-        loop {
-            let nap = rounds(&h).await;
-            tokio::select! {
-                () = tokio::time::sleep(nap) => {}
-                _ = ended.wait_for(|ended| *ended) => return,
-            }
-        }
-    });
+    let h = house.clone();
+    jobs.spawn(rounds(house.relay.clone(), move || h.ctx(), shutdown.clone()));
     jobs
-}
-
-/// Moves the rounds; answers how long nothing is due.
-async fn rounds(house: &RelayHouse) -> Duration {
-    let now_ms = || u64::try_from(house.ctx().now_ms()).unwrap_or(0);
-    match house.relay.advance(&house.ctx()).await {
-        Ok(next_ms) => Duration::from_millis(next_ms.saturating_sub(now_ms()).clamp(1, NAP_MS_MAX)),
-        Err(fault) => {
-            tracing::warn!(%fault, "the rounds could not be moved");
-            Duration::from_millis(NAP_MS_MAX)
-        }
-    }
 }
 
 async fn tidy(house: &RelayHouse) {
