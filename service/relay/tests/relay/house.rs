@@ -127,6 +127,15 @@ impl House {
         Ctx::new(self.tenant.id.clone(), Actor::system(), now, self.edge.entropy().clone())
     }
 
+    /// Acts inside a tenant that has no relay.
+    pub(crate) async fn other_tenant(&self) -> Ctx {
+        let new = NewTenant { name: "other".to_owned(), title: None };
+        let system =
+            Ctx::new(TenantId::SYSTEM, Actor::system(), self.edge.clock().now(), self.edge.entropy().clone());
+        let (tenant, _) = self.edge.tenancy().create_tenant(&system, new, None).await.unwrap();
+        system.for_tenant(tenant.id)
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         self.ctx().now_ms() as u64
     }

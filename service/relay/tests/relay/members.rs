@@ -10,9 +10,14 @@ use tenancy::{Role, Roles};
 use tessera_relay::member::{join_label, join_statement};
 
 async fn token(house: &House, role: Role) -> String {
+    token_in(house, &house.ctx(), role).await
+}
+
+/// A token of a service account in the tenant of `ctx`.
+async fn token_in(house: &House, ctx: &store::Ctx, role: Role) -> String {
     let new = NewAccount { name: "test".to_owned(), roles: Roles::of(&[role]), ttl_s: None, jwk: None };
     let tenancy = house.edge.tenancy();
-    let made = tenancy.create_account(&house.ctx(), Roles::of(&[Role::Owner]), new, None).await.unwrap();
+    let made = tenancy.create_account(ctx, Roles::of(&[Role::Owner]), new, None).await.unwrap();
     let pair = format!("{}:{}", made.account.id, made.secret.unwrap().expose());
     let basic = base64::std_encode(pair.as_bytes());
     let (status, body) = house.form("/oauth/token", &basic, "grant_type=client_credentials").await;
@@ -178,6 +183,33 @@ async fn an_administrator_adds_suspends_resumes_and_removes_members() {
     assert_eq!(house.count("relay-member-suspended").await, 1);
     assert_eq!(house.count("relay-member-resumed").await, 1);
     assert_eq!(house.count("relay-member-removed").await, 1);
+}
+
+#[tokio::test]
+async fn an_administrator_of_another_tenant_neither_sees_nor_makes_nor_ends_members() {
+    let house = House::new().await;
+    let admin = token(&house, Role::Admin).await;
+    let key = json!({"key": base64::url_encode(&SchnorrSecret::generate().public())}).to_string();
+    let (_, body) = house.http("POST", "/api/v1/members", &admin, &key).await;
+    let id = json(&body)["member"].as_str().unwrap().to_owned();
+    let stranger = token_in(&house, &house.other_tenant().await, Role::Admin).await;
+    let (status, body) = house.http("GET", "/api/v1/members", &stranger, "").await;
+    assert_eq!((status, json(&body)["items"].as_array().unwrap().len()), (200, 0));
+    for (method, path) in [
+        ("GET", format!("/api/v1/members/{id}")),
+        ("DELETE", format!("/api/v1/members/{id}")),
+        ("POST", format!("/api/v1/members/{id}/suspend")),
+        ("POST", format!("/api/v1/members/{id}/resume")),
+    ] {
+        assert_eq!(house.http(method, &path, &stranger, "").await.0, 404, "{method} {path}");
+    }
+    for body in ["", key.as_str()] {
+        let (status, _) = house.http("POST", "/api/v1/members", &stranger, body).await;
+        assert!((400..500).contains(&status) || status == 503, "{status}");
+    }
+    let (_, body) = house.http("GET", "/api/v1/members", &admin, "").await;
+    assert_eq!(json(&body)["items"][0]["state"], "active");
+    assert_eq!(house.count("relay-member-added").await, 1);
 }
 
 #[tokio::test]
