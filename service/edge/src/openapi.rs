@@ -229,6 +229,11 @@ fn query_parameters(schema: SchemaOf) -> Vec<Value> {
 
 /// A query has no null: an absent parameter is absent.
 fn not_null(schema: &mut Value) {
+    if schema.get("default").is_some_and(Value::is_null)
+        && let Some(members) = schema.as_object_mut()
+    {
+        members.remove("default");
+    }
     let Some(object) = schema.as_object_mut() else { return };
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|kind| kind != "null");
