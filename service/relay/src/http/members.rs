@@ -105,20 +105,17 @@ async fn create(
     call: Call,
     MaybeBody(body): MaybeBody<MemberBody>,
 ) -> Result<Answer<MadeAnswer>, Problem> {
-    let is_own = is_own(&relay, &call);
     match body.and_then(|body| body.key) {
         Some(key) => {
             let key = key
                 .array()
                 .ok_or_else(|| Problem::of(&pages::INVALID).at("/key", "is not base64url of 32 bytes"))?;
-            if !is_own {
-                return Err(refusal::not_running());
-            }
+            own(&relay, &call)?;
             let (member, committed) = relay.add_member(&call.ctx, &key).await.map_err(refusal::join)?;
             Ok(Answer::created(MadeAnswer { member: Some(member), link: None }).event(&committed))
         }
-        None if !is_own => Err(refusal::not_running()),
         None => {
+            own(&relay, &call)?;
             let (link, committed) = relay.member_link(&call.ctx).await.map_err(refusal::join)?;
             let link = link.encode().ok_or_else(|| Problem::of(&pages::FAULT))?;
             Ok(Answer::created(MadeAnswer { member: None, link: Some(link) }).event(&committed))
