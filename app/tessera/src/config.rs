@@ -155,8 +155,6 @@ pub struct Seal {
     pub refresh_ttl_d: u64,
     /// Days after which an unused refresh token ends.
     pub refresh_idle_d: u64,
-    /// Seconds of a browser session that answers for `openid` alone; 0: none.
-    pub sso_ttl_s: u64,
     /// `invited` or `open`.
     pub enrolment: String,
     /// Whether a device may enrol without a document.
@@ -183,7 +181,6 @@ impl Default for Seal {
             access_ttl_s: decided.access_ttl_s,
             refresh_ttl_d: decided.refresh_ttl_d,
             refresh_idle_d: decided.refresh_idle_d,
-            sso_ttl_s: decided.sso_ttl_s,
             enrolment: "invited".into(),
             unanchored: decided.unanchored,
             second_device_wait_s: decided.second_device_wait_s,

@@ -321,7 +321,6 @@ fn idp_config(config: &Config, base: &str, dev: bool) -> Result<idp::Config, Fai
         access_ttl_s: seal.access_ttl_s,
         refresh_ttl_d: seal.refresh_ttl_d,
         refresh_idle_d: seal.refresh_idle_d,
-        sso_ttl_s: seal.sso_ttl_s,
         enrolment,
         unanchored: seal.unanchored,
         second_device_wait_s: seal.second_device_wait_s,

@@ -10,8 +10,6 @@ pub const ACCESS_TTL_S_MAX: u64 = 3_600;
 pub const CODE_TTL_S_MAX: u64 = 60;
 /// Longest life of a refresh token, days: as long as an enrolment at most.
 pub const REFRESH_TTL_D_MAX: u64 = 730;
-/// Longest browser session that answers for `openid` alone, seconds: a day.
-pub const SSO_TTL_S_MAX: u64 = 86_400;
 /// Longest wait of a second device, seconds: a week.
 pub const SECOND_DEVICE_WAIT_S_MAX: u64 = 604_800;
 /// Longest that consents are kept, days: ten years.
@@ -45,8 +43,6 @@ pub struct Config {
     pub refresh_ttl_d: u64,
     /// Days after which an unused refresh token ends.
     pub refresh_idle_d: u64,
-    /// Seconds of a browser session that answers for `openid` alone; 0: none.
-    pub sso_ttl_s: u64,
     /// Who may enrol.
     pub enrolment: Enrolling,
     /// Whether a device may enrol without an anchor.
@@ -79,7 +75,6 @@ impl Config {
             access_ttl_s: 300,
             refresh_ttl_d: 30,
             refresh_idle_d: 14,
-            sso_ttl_s: 0,
             enrolment: Enrolling::Invited,
             unanchored: false,
             second_device_wait_s: 86_400,
@@ -151,7 +146,6 @@ impl Config {
             ("access_ttl_s", (1..=ACCESS_TTL_S_MAX).contains(&self.access_ttl_s), "is 1 to 3600 seconds"),
             ("refresh_ttl_d", days.contains(&self.refresh_ttl_d), "is 1 to 730 days"),
             ("refresh_idle_d", days.contains(&self.refresh_idle_d), "is 1 to 730 days"),
-            ("sso_ttl_s", self.sso_ttl_s <= SSO_TTL_S_MAX, "is 0 to 86400 seconds"),
             (
                 "second_device_wait_s",
                 self.second_device_wait_s <= SECOND_DEVICE_WAIT_S_MAX,
