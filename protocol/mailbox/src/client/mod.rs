@@ -13,13 +13,15 @@
 //! | any | Rows of the round | Save if anything came |
 //!
 //! Invariants: exactly one cell and one bucket in each online round, at a time that no traffic moves; `last_round` is durable
-//! before a cell of it leaves; nothing is done for a round ≤ `last_round`, nor for a round that ran when the state was read back.
+//! before a cell of it leaves that a key sealed (fast rounds of nulls are saved nowhere); nothing is done for a round ≤ `last_round`, nor for a round that ran when the state was read back.
 
 mod act;
+mod elsewhere;
 mod hear;
 mod people;
 mod state;
 
+pub use elsewhere::{OFFER_TTL_S, Offer};
 pub use people::{AcceptRefusal, InviteRefusal, SendRefusal, VerifyRefusal};
 pub use state::{CONTACT_BYTES_MAX, STATE_BYTES_MAX};
 

@@ -7,7 +7,7 @@ use crate::cell::{Class, Direction};
 use crate::chain::{Line, Source};
 use crate::contact::{Beginning, Contact, ContactId, ContactState, Greeting, PUSHES_MAX, Push};
 use crate::delivery::{Outbox, QueueRefusal, cut};
-use crate::enrol::{self, Card, Code, EnrolFault, Keys};
+use crate::enrol::{self, Card, Code, EnrolFault};
 use crate::invite::{INVITE_TTL_S_MAX, Invite, is_name, is_url};
 use crate::listener::Listener;
 use crypto::schnorr::SchnorrSecret;
@@ -207,47 +207,6 @@ impl Client {
         Ok(id)
     }
 
-    /// A contact made inside another enrolment, whose channel stands for the comparison of codes: `root` is shared there.
-    ///
-    /// # Errors
-    /// [`AcceptRefusal::Full`] or [`AcceptRefusal::Name`].
-    pub fn enrolled(
-        &mut self,
-        root: Secret<[u8; 32]>,
-        mine: Direction,
-        peer_bucket_seed: Secret<[u8; 32]>,
-        name: &str,
-        moment: &mut Moment<'_>,
-    ) -> Result<ContactId, AcceptRefusal> {
-        if self.contacts.len() >= self.settings.contacts_max() {
-            return Err(AcceptRefusal::Full);
-        }
-        if !is_name(name) {
-            return Err(AcceptRefusal::Name);
-        }
-        let calendar = self.network.calendar;
-        let now = self.network_now(moment.now_ms);
-        let epoch = calendar.epoch_at(now).unwrap_or(0);
-        let rounds = [Class::Normal, Class::Fast].map(|class| calendar.round_at(class, now).unwrap_or(0));
-        let id = ContactId(moment.draw());
-        let beginning = Beginning {
-            id,
-            name: name.to_owned(),
-            mine,
-            peer_bucket_seed,
-            peer_sign_pk: [0; 32],
-            sign_seed: Secret::new(moment.draw()),
-        };
-        let keys = Keys { root, transcript: [0; 32], confirm: Secret::new([0; 32]) };
-        let mut contact = Contact::begin(beginning, keys, epoch, rounds, &calendar);
-        self.expected.get_or_insert(rounds[0]);
-        contact.enrolment = None;
-        (contact.agreed_here, contact.agreed_there) = (true, true);
-        contact.state = ContactState::Verified;
-        self.contacts.push(contact);
-        Ok(id)
-    }
-
     /// Where this member reads: part of what an enrolment elsewhere tells the peer.
     pub fn bucket_seed(&self) -> &Secret<[u8; 32]> {
         &self.bucket_seed
@@ -358,7 +317,7 @@ impl Client {
     }
 
     /// Network time, as far as it is known.
-    fn network_now(&self, now_ms: u64) -> u64 {
+    pub(super) fn network_now(&self, now_ms: u64) -> u64 {
         match &self.link {
             Some(link) if link.is_trusted => link.network_now(now_ms),
             Some(_) | None => now_ms,
