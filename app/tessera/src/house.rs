@@ -137,6 +137,10 @@ impl House {
         let house =
             Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, relay, checkpoint_ms };
         house.watch();
+        // A quarantined log or a full disk stops what is new, not what stands: the start goes on.
+        if let Err(fault) = house.tenancy.prepare_all(&ctx).await {
+            tracing::warn!(%fault, "a tenant lacks what this version brings; see /readyz");
+        }
         let started = Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
         if let Err(fault) = house.store.record(&ctx, started).await {
             tracing::warn!(%fault, "the start could not be recorded; see /readyz");

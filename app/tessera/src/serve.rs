@@ -238,19 +238,11 @@ async fn listen_metrics(bind: &str) -> Result<TcpListener, Failure> {
     listen(bind, "metrics.bind").await
 }
 
-/// While the instance has no owner: writes a one-time link to stderr and `<data>/first-link`.
+/// While no owner of the instance can get in: writes a one-time link to stderr and `<data>/first-link`.
 async fn first_link(house: &House, data: &Path) -> Result<(), Failure> {
-    let ctx = house.edge.tick();
-    let known = house
-        .tenancy
-        .has_owner(&ctx)
-        .await
-        .map_err(|fault| fault_of("the operators cannot be read", &fault))?;
-    if known {
-        return Ok(());
-    }
-    let link = match house.tenancy.invite(&ctx, "first owner", Role::Owner, None).await {
-        Ok((_, link, _)) => link,
+    let link = match house.tenancy.first_link(&house.edge.tick()).await {
+        Ok(Some(link)) => link,
+        Ok(None) => return Ok(()),
         // A quarantined log or a full disk stops changes; reads, health and the doors of the logs go on, so the process does too.
         Err(fault) => {
             tracing::warn!(%fault, "the first link cannot be made; see /readyz");

@@ -22,6 +22,8 @@ pub const TOKEN_CHARS: usize = 43;
 pub const SESSION_PREFIX: &str = "tos_";
 /// A session's row is touched at most this often; less would be a write per request.
 const SEEN_EVERY_MS: i64 = 60_000;
+/// What the first owner is called until somebody else is invited.
+const FIRST_OWNER_NAME: &str = "first owner";
 
 /// An operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,12 +202,21 @@ impl Tenancy {
         Ok((link, committed))
     }
 
-    /// Whether the tenant of `ctx` has an owner who may sign in; while the system tenant has none, the program prints a link.
+    /// A link for the tenant's first owner, who is made if there is none; `None` while an owner can get in without it. Whoever may
+    /// start the program on a data folder holds its root key, so the link gives them nothing new; it keeps an owner who never used
+    /// theirs, or whose session ended, from standing outside.
     ///
     /// # Errors
-    /// [`StoreFault`].
-    pub async fn has_owner(&self, ctx: &Ctx) -> Result<bool, StoreFault> {
-        Ok(store::owners(&self.store, ctx).await? > 0)
+    /// [`OperatorError`].
+    pub async fn first_link(&self, ctx: &Ctx) -> Result<Option<Link>, OperatorError> {
+        if store::owners_with_a_session(&self.store, ctx).await? > 0 {
+            return Ok(None);
+        }
+        let link = match store::first_owner(&self.store, ctx).await? {
+            Some(owner) => self.operator_link(ctx, &owner).await?.0,
+            None => self.invite(ctx, FIRST_OWNER_NAME, Role::Owner, None).await?.1,
+        };
+        Ok(Some(link))
     }
 
     /// One operator of the tenant.

@@ -25,7 +25,8 @@ pub const STATEMENTS: &[&str] = &[
     PUT_OPERATOR,
     OPERATOR,
     OPERATORS,
-    OPERATORS_COUNT,
+    OWNERS_WITH_A_SESSION,
+    FIRST_OWNER,
     REVOKE_OPERATOR,
     END_SESSIONS,
     END_LINKS,
@@ -69,7 +70,12 @@ const OPERATOR: &str = "SELECT operator_id, name, role, created_at_ms, revoked_a
 const OPERATORS: &str = "SELECT operator_id, name, role, created_at_ms, revoked_at_ms FROM tenancy_operator
      WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND operator_id > $2))
      ORDER BY created_at_ms, operator_id LIMIT $3";
-const OPERATORS_COUNT: &str = "SELECT COUNT(*) FROM tenancy_operator WHERE tenant_id = :tenant AND revoked_at_ms IS NULL AND role = 'owner'";
+const OWNERS_WITH_A_SESSION: &str = "SELECT COUNT(*) FROM tenancy_operator o
+     WHERE o.tenant_id = :tenant AND o.role = 'owner' AND o.revoked_at_ms IS NULL
+       AND EXISTS (SELECT 1 FROM tenancy_operator_session s
+            WHERE s.tenant_id = :tenant AND s.operator_id = o.operator_id AND s.expires_at_ms > :now)";
+const FIRST_OWNER: &str = "SELECT operator_id FROM tenancy_operator
+     WHERE tenant_id = :tenant AND role = 'owner' AND revoked_at_ms IS NULL ORDER BY created_at_ms, operator_id LIMIT 1";
 const REVOKE_OPERATOR: &str = "UPDATE tenancy_operator SET revoked_at_ms = :now
      WHERE tenant_id = :tenant AND operator_id = $1 AND revoked_at_ms IS NULL
        AND (role <> 'owner' OR EXISTS (SELECT 1 FROM tenancy_operator
@@ -191,8 +197,12 @@ pub(crate) async fn operators(
     Ok(operators)
 }
 
-pub(crate) async fn owners(store: &Store, ctx: &Ctx) -> Result<i64, StoreFault> {
-    store.read(ctx).one(Stmt::new(OPERATORS_COUNT)).await?.map_or(Ok(0), |row| row.int(0))
+pub(crate) async fn owners_with_a_session(store: &Store, ctx: &Ctx) -> Result<i64, StoreFault> {
+    store.read(ctx).one(Stmt::new(OWNERS_WITH_A_SESSION)).await?.map_or(Ok(0), |row| row.int(0))
+}
+
+pub(crate) async fn first_owner(store: &Store, ctx: &Ctx) -> Result<Option<String>, StoreFault> {
+    store.read(ctx).one(Stmt::new(FIRST_OWNER)).await?.map(|row| row.text(0)).transpose()
 }
 
 pub(crate) fn revoke_operator(id: &str) -> Stmt {

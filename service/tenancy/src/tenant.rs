@@ -2,7 +2,7 @@
 //!
 //! State × verb: `active` –suspend→ `suspended` –resume→ `active`; every other pair is refused.
 
-use crate::{After, Tenancy, closing, refused, store};
+use crate::{After, PAGE_MAX, Tenancy, closing, refused, store};
 use ::store::{CommitError, Committed, Ctx, LogSpec, Refused, Stmt, StoreFault, TenantId, Unit};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -250,6 +250,27 @@ impl Tenancy {
         self.tenant_changed();
         self.store.bus().publish(TOPIC, id.as_str());
         Ok((Tenant { state: to, ..known }, committed))
+    }
+
+    /// Makes for every tenant what the rooms above make for a new one: a version that brings a room gives it to those who stood
+    /// before. What is there already is left alone.
+    ///
+    /// # Errors
+    /// [`CreateError`] of the first tenant that could not be prepared.
+    pub async fn prepare_all(&self, ctx: &Ctx) -> Result<(), CreateError> {
+        let mut after = After::start();
+        loop {
+            let page = self.tenants(ctx, &after, PAGE_MAX).await?;
+            for tenant in &page {
+                self.prepare(ctx, tenant).await?;
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE_MAX => {
+                    after = After { at_ms: last.created_at.as_millisecond(), id: last.id.to_string() };
+                }
+                _ => return Ok(()),
+            }
+        }
     }
 
     async fn prepare(&self, ctx: &Ctx, tenant: &Tenant) -> Result<(), CreateError> {

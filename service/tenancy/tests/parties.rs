@@ -217,3 +217,32 @@ async fn an_operators_name_is_encrypted_where_it_lies() {
     assert!(!String::from_utf8_lossy(&sealed).contains("Canary"));
     assert_eq!(house.tenancy.operator(&ctx, &operator.id).await.unwrap().name, "Canary Ruiz");
 }
+
+#[tokio::test]
+async fn a_tenant_that_stood_before_a_room_came_is_prepared_by_it_too() {
+    let house = House::new();
+    house.tenant("acme").await;
+    house.tenant("other").await;
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    house.tenancy.on_new_tenant(Arc::new(Noting(noted.clone(), house.store.clone(), Ok(()))));
+    house.tenancy.prepare_all(&house.ctx(&TenantId::SYSTEM)).await.unwrap();
+    let mut prepared = noted.lock().unwrap().clone();
+    prepared.sort();
+    assert_eq!(prepared, ["acme true", "other true"]);
+}
+
+#[tokio::test]
+async fn an_owner_who_never_used_the_first_link_gets_another_and_one_who_is_in_gets_none() {
+    let house = House::new();
+    let ctx = house.ctx(&TenantId::SYSTEM);
+    house.tenancy.first_link(&ctx).await.unwrap().expect("an instance without owner prints a link");
+    let second = house.tenancy.first_link(&ctx).await.unwrap().expect("nobody used the first");
+    let session = house.tenancy.spend_link(&ctx, second.token.expose()).await.unwrap();
+    assert_eq!(session.operator.role, Role::Owner);
+    assert!(house.tenancy.first_link(&ctx).await.unwrap().is_none(), "the owner is in");
+    let owners = house.tenancy.operators(&ctx, &tenancy::After::start(), 10).await.unwrap();
+    assert_eq!(owners.len(), 1, "a second link makes no second owner");
+    let mut later = ctx.clone();
+    later.now += SignedDuration::from_hours(9);
+    assert!(house.tenancy.first_link(&later).await.unwrap().is_some(), "the session ended: no way in");
+}

@@ -14,5 +14,6 @@ mod production;
 mod program;
 mod readme;
 mod relay_privacy;
+mod restart;
 mod served;
 mod tutorial;
