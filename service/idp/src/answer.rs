@@ -1,51 +1,25 @@
-//! What wallets do with a session: claim it, look at it, and answer it once.
+//! How a session is answered, once: by the wallet that claimed it, or by the browser's own passkey.
 //!
 //! ```text
-//! claim  ─► unit { open → claimed, jti, count } ─► reply with everything that T0 hashes
 //! answer ─► keys anew ─► tag, code, signature, document ─► verdict ─► unit { DELETE (guard), result, consent, history, event }
 //! ```
 //! No verdict leaves before its commit, and nobody but the one who deleted the row has one: of many answers one holds, the others
 //! find nothing.
 
 use crate::document::{DocumentError, Verified};
-use crate::enrolment::{Enrolment, level_number};
-use crate::relying_party::RelyingParty;
-use crate::result::{Facts, evidence_of};
-use crate::sealed_claims::Under;
-use crate::secret::Name;
-use crate::signin::{Asserted, AssertionState, CheckedRequest, Loaded, SigninError};
+use crate::enrolment::Enrolment;
+use crate::result::evidence_of;
+use crate::signin::{Asserted, Loaded, SigninError};
 use crate::store::result::{HistoryRow, NewResult};
 use crate::{Idp, person, store};
-use ::store::{CommitError, Ctx, Reason, Refused, Stmt, StoreFault, Unit, id};
-use crypto::hash;
-use custody::{KeyRef, Signed};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use ::store::{CommitError, Ctx, Refused, Stmt, StoreFault, Unit};
 use seal::code::answer::{Answer, Approved, FacePolicy, Policy, Shown, open_browser};
-use seal::code::keys::authorization_code;
 use seal::code::proof::SealProof;
-use seal::code::signin::{Cause, Claimed, Decided};
-use seal::code::{Acr, DenyReason, Effect, Failure, Input, Opened, Session, Sid, Signin, Verdict};
-use seal::consent::{self, Record};
+use seal::code::signin::Decided;
+use seal::code::{Acr, DenyReason, Failure, Input, Opened, Session, Sid, Signin, Verdict};
 use seal::handle::device_mark;
 use serde_json::{Value, json};
-use tlog::event::{Event, KeyUse};
-
-/// Claims of one enrolment an hour; a hundred times as many in development.
-pub const CLAIMS_PER_HOUR_MAX: i64 = 60;
-/// How much wider that is in development.
-const DEV_FACTOR: i64 = 100;
-/// The window of that count, milliseconds.
-const HOUR_MS: i64 = 3_600_000;
-
-/// What the wallet is told of a session that it claimed.
-pub(crate) struct Claim {
-    pub(crate) loaded: Loaded,
-    pub(crate) party: RelyingParty,
-    pub(crate) request: CheckedRequest,
-    pub(crate) hint: String,
-    pub(crate) assertion: AssertionState,
-}
+use tlog::event::Event;
 
 /// The end of a session as its wallet or browser hears it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,127 +49,7 @@ impl Refused for EndLost {
     }
 }
 
-/// Everything that the unit of an approval keeps.
-struct Approval {
-    result: Stmt,
-    consent: Option<Stmt>,
-    history: HistoryRow,
-    event: Event,
-}
-
 impl Idp {
-    /// A wallet claims a session. A repeat by the same wallet gets the same answer.
-    ///
-    /// # Errors
-    /// [`SigninError`].
-    pub(crate) async fn claim(
-        &self,
-        ctx: &Ctx,
-        sid: &Sid,
-        (enrolment, proof): (&Enrolment, &SealProof),
-    ) -> Result<Claim, SigninError> {
-        let loaded = self.wallet_session(ctx, sid).await?;
-        let person = person::bits(&enrolment.person);
-        let input = Input::Claims { enrolment: enrolment.id.clone(), person };
-        let (next, effect) = loaded.machine.clone().step(input, ctx.now);
-        match effect? {
-            Some(Effect::End) => {
-                let cause = Cause::OtherPerson.to_string();
-                self.end_failed(ctx, &loaded, (Some(enrolment), Some(proof)), &cause).await?;
-                return Err(SigninError::NotFound);
-            }
-            Some(Effect::Claim) if loaded.row.enrolment.is_none() => {
-                self.keep_claim(ctx, &loaded, &next, (enrolment, proof)).await?;
-            }
-            Some(Effect::Claim) => self.spend_now(ctx, enrolment, proof).await?,
-            _ => return Err(SigninError::OutOfTurn),
-        }
-        let loaded = self.wallet_session(ctx, sid).await?;
-        let party = self.relying_party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
-        let request = self.request_of(ctx, &loaded.row).await?;
-        let hint = loaded.row.hint(&self.store, ctx).await?;
-        let hint = String::from_utf8_lossy(hint.expose()).into_owned();
-        let assertion = assertion_of(&loaded);
-        Ok(Claim { loaded, party, request, hint, assertion })
-    }
-
-    async fn keep_claim(
-        &self,
-        ctx: &Ctx,
-        loaded: &Loaded,
-        next: &Signin,
-        (enrolment, proof): (&Enrolment, &SealProof),
-    ) -> Result<(), SigninError> {
-        let Signin::Claimed(Claimed { ends_at, .. }) = next else { return Err(SigninError::OutOfTurn) };
-        let fresh = ctx.now_ms() - enrolment.claims_since_ms >= HOUR_MS;
-        let (count, since_ms) =
-            if fresh { (1, ctx.now_ms()) } else { (enrolment.claims + 1, enrolment.claims_since_ms) };
-        let most = CLAIMS_PER_HOUR_MAX * if self.config.is_dev { DEV_FACTOR } else { 1 };
-        if count > most {
-            return Err(SigninError::RateLimited);
-        }
-        let until_ms = ends_at.as_millisecond().min(loaded.row.ends_at_ms);
-        let guards = vec![
-            self.spend_proof(ctx, &enrolment.id, proof),
-            store::signin::claim(&loaded.row.sid, &enrolment.id, &enrolment.person, until_ms),
-            store::enrolment::count_claim(&enrolment.id, count, since_ms, enrolment.claims),
-        ];
-        if self.store.housekeeping_guarded(ctx, Reason::SigninStep, guards, Vec::new()).await? {
-            self.changed(&loaded.row.name());
-            return Ok(());
-        }
-        // Lost: to another wallet, to a replay of this proof, or to time.
-        let now = self.wallet_session(ctx, &loaded.sid()).await?;
-        match &now.row.enrolment {
-            Some(other) if *other != enrolment.id => Err(SigninError::AlreadyClaimed),
-            _ => Err(SigninError::Replayed),
-        }
-    }
-
-    /// Spends a proof where nothing else is written.
-    pub(crate) async fn spend_now(
-        &self,
-        ctx: &Ctx,
-        enrolment: &Enrolment,
-        proof: &SealProof,
-    ) -> Result<(), SigninError> {
-        let guards = vec![self.spend_proof(ctx, &enrolment.id, proof)];
-        let spent = self.store.housekeeping_guarded(ctx, Reason::SigninStep, guards, Vec::new()).await?;
-        if spent { Ok(()) } else { Err(SigninError::Replayed) }
-    }
-
-    /// A wallet looks at the session that it claimed.
-    pub(crate) async fn claimed_state(
-        &self,
-        ctx: &Ctx,
-        sid: &Sid,
-        enrolment: &Enrolment,
-    ) -> Result<(String, AssertionState), SigninError> {
-        let loaded = self.wallet_session(ctx, sid).await?;
-        if loaded.row.enrolment.as_deref() != Some(&enrolment.id) {
-            return Err(SigninError::NotFound);
-        }
-        Ok((loaded.row.state.clone(), assertion_of(&loaded)))
-    }
-
-    /// A wallet asks for more time.
-    pub(crate) async fn renew_claimed(
-        &self,
-        ctx: &Ctx,
-        sid: &Sid,
-        (enrolment, proof): (&Enrolment, &SealProof),
-    ) -> Result<Timestamp, SigninError> {
-        let loaded = self.wallet_session(ctx, sid).await?;
-        if loaded.row.enrolment.as_deref() != Some(&enrolment.id) {
-            return Err(SigninError::NotFound);
-        }
-        let (next, effect) = loaded.machine.clone().step(Input::Renews, ctx.now);
-        effect?;
-        self.spend_now(ctx, enrolment, proof).await?;
-        self.extend(ctx, &loaded, &next).await?;
-        Ok(next.ends_at().unwrap_or(ctx.now))
-    }
-
     /// A wallet answers. The answer of the one who ends the session is the verdict; everybody else finds nothing.
     ///
     /// # Errors
@@ -325,7 +179,11 @@ impl Idp {
         Ok(party.metadata.acr_min())
     }
 
-    async fn asserted_of(&self, ctx: &Ctx, loaded: &Loaded) -> Result<Option<Asserted>, StoreFault> {
+    pub(crate) async fn asserted_of(
+        &self,
+        ctx: &Ctx,
+        loaded: &Loaded,
+    ) -> Result<Option<Asserted>, StoreFault> {
         let broken = || StoreFault::Sealed { place: "idp_signin.assertion".to_owned() };
         match loaded.row.assertion(&self.store, ctx).await? {
             Some(plain) => serde_json::from_slice(plain.expose()).map(Some).map_err(|_| broken()),
@@ -353,112 +211,6 @@ impl Idp {
         with.extend(by.0.map(|enrolment| store::enrolment::used(&enrolment.id)));
         self.end(ctx, loaded, by, (approval.event, with), loaded.row.assertion_needed).await?;
         Ok(Outcome { outcome: "approved", reason: String::new() })
-    }
-
-    async fn approval(
-        &self,
-        ctx: &Ctx,
-        loaded: &Loaded,
-        (enrolment, person): (Option<&Enrolment>, &str),
-        (approved, document): (Approved, Option<Verified>),
-        evidence: Value,
-    ) -> Result<Approval, SigninError> {
-        let party = self.relying_party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
-        let request = self.request_of(ctx, &loaded.row).await?;
-        let asserted = self.asserted_of(ctx, loaded).await?;
-        let sub = self.pairwise(ctx, &party.metadata.sector, &person::bits(person)).await?;
-        let record = self.record_of(ctx, loaded, &approved, (&party, &sub));
-        let bytes = record.jcs().map_err(|_| SigninError::Malformed)?;
-        let consent_hash = consent::hash_text(&bytes);
-        let receipt = self.receipt(ctx, &record).await?;
-        let assurance = enrolment.map(|it| it.assurance(approved.acr));
-        let facts = Facts {
-            person: person.to_owned(),
-            sub,
-            enrolment: enrolment.map(|it| it.id.clone()),
-            acr: approved.acr.as_str().to_owned(),
-            amr: amr(enrolment.is_some(), asserted.as_ref()),
-            auth_time_s: ctx.now.as_second(),
-            granted: approved.granted.iter().map(|scope| scope.as_str().to_owned()).collect(),
-            consent_hash: Some(consent_hash.clone()),
-            assurance: assurance.map(|it| it.to_value()),
-            receipt: Some(receipt.compact),
-        };
-        let today = ctx.now.to_zoned(TimeZone::UTC).date();
-        let mut claims =
-            document.map(|document| document.claims(&approved.granted, today)).unwrap_or_default();
-        if let Some(assurance) = &facts.assurance
-            && approved.granted.contains(seal::scope::Scope::TrustLevel)
-        {
-            claims.insert("assurance".to_owned(), assurance.clone());
-        }
-        let code = authorization_code(&self.secret(ctx, Name::Code).await?, &loaded.sid(), &loaded.t0());
-        let code_until = ctx.now + SignedDuration::from_secs(self.config.code_ttl_s.cast_signed());
-        let (facts_text, request_text) = (json!(facts).to_string(), json!(request).to_string());
-        let result = NewResult {
-            code_sha256: Some(hash::sha256(code.expose().as_bytes())),
-            facts: Some(facts_text.as_bytes()),
-            claims: Some(Under::Code.seal(code.expose(), ctx.tenant.as_str(), &loaded.row.sid, &claims)),
-            device: &enrolment.map(|it| device_mark(&it.dk)).unwrap_or_default(),
-            code_until_ms: code_until.as_millisecond(),
-            ..NewResult::of(loaded, "approved", "", request_text.as_bytes())
-        };
-        let result = store::result::put(&self.store, ctx, &result).await?;
-        let consent = self.consent_row(ctx, person, &record, (&bytes, evidence)).await?;
-        let history = HistoryRow {
-            acr: Some(facts.acr.clone()),
-            consent_hash: Some(consent_hash),
-            ..HistoryRow::of(loaded, "approved", "", ctx.now_ms())
-        };
-        let level = assurance.map_or(0, |it| level_number(it.level)).unsigned_abs();
-        let event =
-            approved_event(loaded, &approved, (person, &facts, level), (hash::sha256(&bytes), receipt.key));
-        Ok(Approval { result, consent: Some(consent), history, event })
-    }
-
-    /// What the person agreed to, as the relying party can prove it.
-    fn record_of(
-        &self,
-        ctx: &Ctx,
-        loaded: &Loaded,
-        approved: &Approved,
-        (party, sub): (&RelyingParty, &str),
-    ) -> Record {
-        Record {
-            consent_id: id::new(ctx, "cns"),
-            salt: ctx.random(),
-            issuer: loaded.context.issuer.clone(),
-            client_id: party.client_id.clone(),
-            service_seal: loaded.context.service_seal,
-            sub: sub.to_owned(),
-            requested: loaded.context.scopes.clone(),
-            granted: approved.granted.clone(),
-            denied: approved.denied.clone(),
-            purpose: party.metadata.purpose_text().to_owned(),
-            consent_text: approved.response.consent_text,
-            acr: approved.acr,
-            at_s: ctx.now.as_second(),
-        }
-    }
-
-    /// The relying party's receipt. A public key that outlives the consent keeps it provable.
-    async fn receipt(&self, ctx: &Ctx, record: &Record) -> Result<Signed, SigninError> {
-        let keep = SignedDuration::from_secs(self.config.consent_keep_d.cast_signed() * 86_400);
-        let key = KeyRef::Use(crate::provision::REPLY_USE);
-        Ok(self.custody.sign_jws_until(ctx, key, record.receipt(), ctx.now + keep).await?)
-    }
-
-    async fn consent_row(
-        &self,
-        ctx: &Ctx,
-        person: &str,
-        record: &Record,
-        (bytes, mut evidence): (&[u8], Value),
-    ) -> Result<Stmt, StoreFault> {
-        evidence["record"] = String::from_utf8_lossy(bytes).into_owned().into();
-        let until = ctx.now_ms() + self.config.consent_keep_d.cast_signed() * 86_400_000;
-        let names = (record.consent_id.as_str(), person, record.client_id.as_str());
-        store::result::put_consent(&self.store, ctx, names, evidence.to_string().as_bytes(), until).await
     }
 
     pub(crate) async fn end_failed(
@@ -585,56 +337,18 @@ fn decided_of(verdict: &Result<Verdict, Failure>) -> Result<Decided, Failure> {
     }
 }
 
-fn assertion_of(loaded: &Loaded) -> AssertionState {
-    match (loaded.row.asserted_person.is_some(), loaded.row.assertion_needed) {
-        (true, _) => AssertionState::Done,
-        (false, true) => AssertionState::Required,
-        (false, false) => AssertionState::None,
-    }
-}
-
-/// Methods of a sign-in (RFC 8176): a software key, the code, two channels, a person who was present; and what an assertion adds.
-fn amr(by_wallet: bool, asserted: Option<&Asserted>) -> Vec<String> {
-    let mut methods: Vec<String> = Vec::new();
-    if by_wallet {
-        methods.extend(["swk", "otp", "mca", "user"].map(str::to_owned));
-    }
-    for method in asserted.iter().flat_map(|it| &it.amr) {
-        if !methods.contains(method) {
-            methods.push(method.clone());
-        }
-    }
-    methods
-}
-
-fn names(scopes: &seal::scope::Scopes) -> Vec<String> {
+pub(crate) fn names(scopes: &seal::scope::Scopes) -> Vec<String> {
     scopes.iter().map(|scope| scope.as_str().to_owned()).collect()
-}
-
-fn approved_event(
-    loaded: &Loaded,
-    approved: &Approved,
-    (person, facts, level): (&str, &Facts, u64),
-    (consent_sha256, key_use): ([u8; 32], KeyUse),
-) -> Event {
-    Event::SigninApproved {
-        person: person.to_owned(),
-        consent_sha256,
-        acr: approved.acr.rank().into(),
-        level,
-        signin: loaded.row.name(),
-        relying_party: loaded.row.client_id.clone(),
-        requested: names(&loaded.context.scopes),
-        granted: names(&approved.granted),
-        denied: names(&approved.denied),
-        enrolment: facts.enrolment.clone(),
-        key_use,
-    }
 }
 
 impl<'a> NewResult<'a> {
     /// A result that redeems nothing.
-    fn of(loaded: &'a Loaded, outcome: &'a str, reason: &'a str, request: &'a [u8]) -> NewResult<'a> {
+    pub(crate) fn of(
+        loaded: &'a Loaded,
+        outcome: &'a str,
+        reason: &'a str,
+        request: &'a [u8],
+    ) -> NewResult<'a> {
         NewResult {
             sid: loaded.row.sid,
             t0: loaded.row.t0,

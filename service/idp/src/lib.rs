@@ -15,7 +15,9 @@
 //! Start reading at [`signin`], then [`enrolment`] and [`relying_party`].
 
 pub mod answer;
+mod approval;
 pub mod authorize;
+pub mod claim;
 pub mod config;
 pub mod discovery;
 mod document;
