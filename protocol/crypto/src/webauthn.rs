@@ -53,6 +53,23 @@ pub struct Expected<'a> {
     pub rp_id: &'a str,
 }
 
+impl<'a> Expected<'a> {
+    /// Of a relying party whose id is the host of its one origin.
+    pub fn at(origin: &'a str, challenge: &'a [u8]) -> Expected<'a> {
+        Expected { challenge, origin, rp_id: rp_id_of(origin) }
+    }
+}
+
+/// The host of an origin as browsers write it: the id of a relying party that has no other.
+pub fn rp_id_of(origin: &str) -> &str {
+    let authority = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
 /// Why what a browser sent is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum WebauthnFault {

@@ -37,6 +37,11 @@ pub enum Who {
     /// Wallets and relying parties at a door under `/t/{tenant}`: the tenant comes from the path, the actor is anonymous. An
     /// unknown or suspended tenant is a 404.
     Tenant,
+    /// An operator in a browser: the session comes in the console's cookie, with a role that carries the permission. Nobody signed in
+    /// is led to sign in; a POST is a form of our own page, with its token ([`crate::browser`]).
+    Operator(Permission),
+    /// A browser before anybody is known in it. A POST is a form of our own page, as above.
+    Visitor,
     /// Readers of a log: a token of ours is checked if one is there, any other bearer text is handed to the room, none is fine.
     /// The room decides which log asks for which.
     LogReader,
@@ -78,6 +83,8 @@ pub enum Wording {
     Problems,
     /// `{"error", "error_description", "error_uri"}`: doors of OAuth and OpenID.
     Oauth,
+    /// A page for people.
+    Html,
 }
 
 /// All that is known of a door.
@@ -164,6 +171,9 @@ impl Door<NotYet> {
     pub fn who(mut self, who: Who) -> Door<Decided> {
         self.spec.who = who;
         self.spec.class = Class::of(who, &self.spec.method);
+        if matches!(who, Who::Operator(_) | Who::Visitor) {
+            (self.spec.wording, self.spec.documented) = (Wording::Html, false);
+        }
         Door { spec: self.spec, who: std::marker::PhantomData }
     }
 
@@ -297,6 +307,13 @@ impl<W> Door<W> {
     #[must_use]
     pub const fn oauth(mut self) -> Self {
         self.spec.wording = Wording::Oauth;
+        self
+    }
+
+    /// Words refusals as a page for people, where the caller is a browser.
+    #[must_use]
+    pub const fn html(mut self) -> Self {
+        self.spec.wording = Wording::Html;
         self
     }
 

@@ -1,5 +1,6 @@
 //! What a handler is given: the call, and its body, form or query, read strictly.
 
+use crate::browser::Browser;
 use crate::door::{BodySpec, DoorSpec};
 use crate::idempotency::Mark;
 use crate::limit::{Class, Limited};
@@ -33,10 +34,12 @@ pub struct Call {
     pub ctx: Ctx,
     /// Who calls, where the door asked for it or (at a log door) a token of ours came.
     pub principal: Option<Principal>,
-    /// The tenant of the path, at doors under `/t/{tenant}`.
+    /// The tenant of the path, at doors under `/t/{tenant}`; at doors of the console the one that is acted in.
     pub tenant: Option<Arc<Tenant>>,
     /// At a log door, a bearer text that is no token of ours: the room looks for it among its own.
     pub bearer: Option<Arc<Secret<String>>>,
+    /// The browser that a page is made for, at doors of the console.
+    pub browser: Option<Browser>,
     /// The mark of `Idempotency-Key`: [`Mark::close`] goes into the act's own unit.
     pub mark: Option<Mark>,
     edge: Edge,
@@ -55,7 +58,16 @@ impl std::fmt::Debug for Address {
 
 impl Call {
     pub(crate) fn new(ctx: Ctx, edge: Edge, address: IpAddr) -> Self {
-        Self { ctx, principal: None, tenant: None, bearer: None, mark: None, edge, address: Address(address) }
+        Self {
+            ctx,
+            principal: None,
+            tenant: None,
+            bearer: None,
+            browser: None,
+            mark: None,
+            edge,
+            address: Address(address),
+        }
     }
 
     /// The roles of whoever calls; none for a stranger.
@@ -64,7 +76,7 @@ impl Call {
         self.principal.as_ref().map_or(Roles::NONE, |principal| principal.roles)
     }
 
-    /// The tenant of the path. At every other door the instance itself.
+    /// The name of [`Call::tenant`]. At every other door the instance itself.
     #[must_use]
     pub fn tenant_name(&self) -> &str {
         self.tenant.as_ref().map_or("system", |tenant| tenant.name.as_str())

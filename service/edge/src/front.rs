@@ -50,6 +50,7 @@ pub(crate) async fn pass(State(edge): State<Edge>, mut request: Request, next: N
     let now = edge.clock().now();
     let ctx = Ctx::new(TenantId::SYSTEM, Actor::anonymous(), now, edge.entropy().clone());
     let method = request.method().clone();
+    let html = crate::http::wants_html(request.headers());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let (parts, body) = request.into_parts();
     let address = host::client(&parts, peer, &edge.config().trusted_proxies);
@@ -57,7 +58,7 @@ pub(crate) async fn pass(State(edge): State<Edge>, mut request: Request, next: N
     request.extensions_mut().insert(Arrived { ctx: ctx.clone(), address });
     let response = serve(&edge, request, next).await;
     let spec = response.extensions().get::<Arc<DoorSpec>>().cloned();
-    let (mut response, code) = word(&edge, &ctx, spec.as_deref(), response);
+    let (mut response, code) = word(&edge, &ctx, spec.as_deref(), html, response);
     if method == Method::HEAD && code.is_some() {
         *response.body_mut() = Body::empty();
     }
@@ -116,17 +117,17 @@ fn word(
     edge: &Edge,
     ctx: &Ctx,
     spec: Option<&DoorSpec>,
+    html: bool,
     response: Response,
 ) -> (Response, Option<&'static str>) {
     let base = edge.config().base();
     let Some(pending) = response.extensions().get::<Pending>().cloned() else { return (response, None) };
     let (mut worded, code) = match pending {
         Pending::Problem(problem) => {
-            let oauth = spec.is_some_and(|spec| spec.wording == Wording::Oauth);
-            let worded = if oauth {
-                oauth::worded(&problem, base)
-            } else {
-                problem.render(base, ctx.request_id.as_str())
+            let worded = match spec.map_or(Wording::Problems, |spec| spec.wording) {
+                Wording::Oauth => oauth::worded(&problem, base),
+                Wording::Html if html => crate::http::html::refused(edge, &problem, ctx.request_id.as_str()),
+                Wording::Problems | Wording::Html => problem.render(base, ctx.request_id.as_str()),
             };
             (worded, problem.page.code)
         }

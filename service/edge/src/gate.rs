@@ -7,6 +7,7 @@
 //! Default deny: a door whose [`Who`] asks for a role lets nobody in without one. A foreign tenant looks like none.
 
 use crate::Edge;
+use crate::browser::{self, Browser};
 use crate::door::{DoorSpec, Who};
 use crate::extract::{Call, collect, limited};
 use crate::front::{Arrived, Passed};
@@ -16,7 +17,7 @@ use crate::token::{By, Principal, Unknown};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use crypto::secret::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::sync::Arc;
@@ -44,8 +45,12 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
         Ok((call, request)) => {
             refused_ctx = call.ctx.clone();
             known = call.principal.is_some();
-            gate.run(call, request, next).await
+            let cookie = call.browser.as_ref().and_then(Browser::set_cookie);
+            let mut response = gate.run(call, request, next).await;
+            response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+            response
         }
+        Err(Refusal { leads_to: Some(to), .. }) => Redirect::to(&to).into_response(),
         Err(refusal) => {
             if let Some(ctx) = refusal.ctx {
                 refused_ctx = ctx;
@@ -64,11 +69,19 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
 struct Refusal {
     problem: Problem,
     ctx: Option<Ctx>,
+    /// Where a browser is led instead.
+    leads_to: Option<String>,
+}
+
+impl Refusal {
+    fn known(problem: Problem, ctx: &Ctx) -> Self {
+        Self { problem, ctx: Some(ctx.clone()), leads_to: None }
+    }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, ctx: None }
+        Self { problem, ctx: None, leads_to: None }
     }
 }
 
@@ -89,8 +102,20 @@ impl Gate {
             }
             Who::LogReader => self.reader(arrived, &parts.headers, &mut call).await?,
             Who::Role(permission) => self.member(arrived, &parts.headers, permission, &mut call).await?,
+            Who::Operator(permission) => self.operator(arrived, &parts, permission, &mut call).await?,
+            Who::Visitor => call.browser = Some(Browser::of_visitor(&call.ctx, &parts.headers)),
         }
-        Ok((call, Request::from_parts(parts, body)))
+        let mut request = Request::from_parts(parts, body);
+        if let Some(browser) = call.browser.as_ref().filter(|_| self.spec.method == Method::POST) {
+            let known = call.principal.is_some().then(|| call.ctx.clone());
+            let refused = |problem| Refusal { problem, ctx: known, leads_to: None };
+            request = browser.accept(request, self.bytes_max()).await.map_err(refused)?;
+        }
+        Ok((call, request))
+    }
+
+    fn bytes_max(&self) -> usize {
+        self.spec.bodies.iter().map(|body| body.bytes_max).max().unwrap_or(0)
     }
 
     /// A door that asks for a role.
@@ -103,20 +128,76 @@ impl Gate {
     ) -> Result<(), Refusal> {
         let principal = self.authenticate(arrived, headers).await?;
         let home = home_of(&call.ctx, &principal);
-        let known = |problem: Problem| Refusal { problem, ctx: Some(home.clone()) };
-        let tenant = self.named_tenant(&home, headers, &principal).await.map_err(known)?;
-        let inside = home.for_tenant(tenant);
+        let tenant = self.named_tenant(&home, headers, &principal).await;
+        let tenant = tenant.map_err(|problem| Refusal::known(problem, &home))?;
+        self.authorise(home.for_tenant(tenant), permission, principal, call)
+    }
+
+    /// A page of the console: the session comes in its cookie.
+    async fn operator(
+        &self,
+        arrived: &Arrived,
+        parts: &http::request::Parts,
+        permission: Permission,
+        call: &mut Call,
+    ) -> Result<(), Refusal> {
+        let cookie = browser::cookie(&parts.headers, browser::SESSION_COOKIE);
+        // A cookie bears a session and nothing else.
+        let bearer = cookie.filter(|text| text.starts_with(tenancy::operator::SESSION_PREFIX));
+        let Some(bearer) = bearer else { return Err(self.signed_out(parts)) };
+        let principal = match self.edge.tokens().principal(&self.edge, &arrived.ctx, bearer).await {
+            Ok(principal) => principal,
+            Err(Unknown::Store(fault)) => return Err(Problem::from(fault).into()),
+            Err(_) => {
+                self.edge.limits().stranger(arrived.address).map_err(limited)?;
+                return Err(self.signed_out(parts));
+            }
+        };
+        let Ok(principal) = self.active(&arrived.ctx, principal).await else {
+            return Err(self.signed_out(parts));
+        };
+        let home = home_of(&call.ctx, &principal);
+        let tenant = self.chosen_tenant(&home, &parts.headers, &principal).await;
+        let tenant = tenant.map_err(|problem| Refusal::known(problem, &home))?;
+        let inside = home.for_tenant(tenant.id.clone());
+        call.browser = Some(Browser::of_session(&inside, bearer));
+        call.tenant = Some(Arc::new(tenant));
+        self.authorise(inside, permission, principal, call)
+    }
+
+    /// A page leads nobody to where they sign in; a form says that nothing was done.
+    fn signed_out(&self, parts: &http::request::Parts) -> Refusal {
+        let asked = parts.uri.path_and_query().map_or("", |path| path.as_str());
+        let leads_to = (self.spec.method == Method::GET).then(|| {
+            let wanted = openid::oauth::form::encode(&[("return", asked)]);
+            if browser::leads_home(asked) && asked != browser::CONSOLE {
+                format!("{}?{wanted}", browser::SIGN_IN)
+            } else {
+                browser::SIGN_IN.to_owned()
+            }
+        });
+        Refusal { problem: Problem::of(&pages::SIGNED_OUT), ctx: None, leads_to }
+    }
+
+    /// Whether somebody who is known may, and how often.
+    fn authorise(
+        &self,
+        inside: Ctx,
+        permission: Permission,
+        principal: Principal,
+        call: &mut Call,
+    ) -> Result<(), Refusal> {
         let limits = self.edge.limits();
-        limits
-            .actor(self.spec.class, inside.tenant.as_str(), &principal.id)
-            .map_err(|l| known(limited(l)))?;
-        limits.tenant(inside.tenant.as_str()).map_err(|l| known(limited(l)))?;
+        let tenant = inside.tenant.as_str();
+        let counted =
+            limits.actor(self.spec.class, tenant, &principal.id).and_then(|()| limits.tenant(tenant));
+        counted.map_err(|l| Refusal::known(limited(l), &inside))?;
         let may =
             principal.roles.may(permission) && (!permission.system_only() || principal.home.is_system());
         if !may {
             let problem = Problem::of(&pages::FORBIDDEN)
                 .detail(format!("this door asks for the permission {}", permission.as_str()));
-            return Err(Refusal { problem, ctx: Some(inside) });
+            return Err(Refusal::known(problem, &inside));
         }
         call.ctx = inside;
         call.principal = Some(principal);
@@ -136,7 +217,7 @@ impl Gate {
         let tenant = self
             .named_tenant(&home, headers, &principal)
             .await
-            .map_err(|problem| Refusal { problem, ctx: Some(home.clone()) })?;
+            .map_err(|problem| Refusal::known(problem, &home))?;
         call.ctx = home.for_tenant(tenant);
         call.principal = Some(principal);
         Ok(())
@@ -193,6 +274,23 @@ impl Gate {
         }
     }
 
+    /// The tenant that an operator of the system tenant has chosen in the console, or their own. A choice that is gone is none.
+    async fn chosen_tenant(
+        &self,
+        ctx: &Ctx,
+        headers: &HeaderMap,
+        principal: &Principal,
+    ) -> Result<Tenant, Problem> {
+        let tenancy = self.edge.tenancy();
+        let chosen = browser::cookie(headers, browser::TENANT_COOKIE).and_then(TenantId::parse);
+        if let Some(id) = chosen.filter(|_| principal.may_name_tenant())
+            && let Some(tenant) = tenancy.tenant(ctx, &id).await?
+        {
+            return Ok(tenant);
+        }
+        tenancy.tenant(ctx, &principal.home).await?.ok_or_else(|| Problem::of(&pages::NOT_FOUND))
+    }
+
     /// The tenant of a path under `/t/{tenant}`.
     async fn path_tenant(&self, ctx: &Ctx, parts: &mut http::request::Parts) -> Result<Tenant, Problem> {
         let absent = || Problem::of(&pages::NOT_FOUND);
@@ -223,7 +321,7 @@ impl Gate {
             Ok(Some(key)) => key,
             Err(problem) => return problem.into_response(),
         };
-        let bytes_max = self.spec.bodies.iter().map(|body| body.bytes_max).max().unwrap_or(0);
+        let bytes_max = self.bytes_max();
         let path = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
         let (parts, body) = request.into_parts();
         let body = match collect(Request::from_parts(parts.clone(), body), bytes_max).await {
@@ -266,10 +364,10 @@ impl Gate {
         let operation = self.spec.operation.to_owned();
         let event = match (status, self.spec.who) {
             (429, _) => Event::RateLimitTripped { class: self.spec.class.as_str().to_owned() },
-            (401, Who::Role(_) | Who::LogReader) => {
+            (401, Who::Role(_) | Who::Operator(_) | Who::LogReader) => {
                 Event::AuthenticationRefused { operation, code: code.to_owned() }
             }
-            (403, Who::Role(permission)) if code == pages::FORBIDDEN.code => {
+            (403, Who::Role(permission) | Who::Operator(permission)) if code == pages::FORBIDDEN.code => {
                 Event::AccessRefused { operation, permission: permission.as_str().to_owned() }
             }
             _ => Event::RequestRefused { status: status.into(), operation, code: code.to_owned() },

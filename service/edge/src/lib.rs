@@ -13,6 +13,7 @@
 //! Start reading at [`door`], then [`extract`]; the order of checks is `gate.rs`.
 
 pub mod answer;
+pub mod browser;
 pub mod clock;
 pub mod cursor;
 pub mod door;
@@ -42,6 +43,7 @@ pub use door::{Door, Doors, Who};
 pub use extract::{Body, Call, Form, MaybeBody, Path, Query, Raw};
 pub use front::REQUEST_ID_HEADER;
 pub use gate::TENANT_HEADER;
+pub use http::{html::Look, signed_in};
 pub use oauth::OauthAnswer;
 pub use problem::{Page, Problem};
 pub use store::{MIGRATIONS, STATEMENTS};

@@ -56,8 +56,11 @@ impl Class {
         match who {
             Who::Public | Who::Tenant => Self::Public,
             Who::LogReader => Self::Log,
-            Who::Role(_) if method.is_safe() => Self::Read,
-            Who::Role(_) => Self::Write,
+            Who::Role(_) | Who::Operator(_) if method.is_safe() => Self::Read,
+            Who::Role(_) | Who::Operator(_) => Self::Write,
+            Who::Visitor if method.is_safe() => Self::Page,
+            // Whoever posts here tries to sign in.
+            Who::Visitor => Self::Code,
         }
     }
 

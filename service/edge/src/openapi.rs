@@ -25,7 +25,7 @@ pub fn document(specs: &[DoorSpec], base: &str) -> Value {
     let mut paths = Map::new();
     for spec in specs.iter().filter(|spec| spec.documented) {
         let refusal = match spec.wording {
-            Wording::Problems => (MEDIA_TYPE, &problem),
+            Wording::Problems | Wording::Html => (MEDIA_TYPE, &problem),
             Wording::Oauth => ("application/json", &oauth),
         };
         let operation = operation(&mut generator, spec, refusal);
@@ -132,7 +132,8 @@ fn problems(spec: &DoorSpec) -> Vec<&'static Page> {
         Who::Tenant => all.extend([&pages::NOT_FOUND, &pages::LEDGER_QUARANTINED]),
         Who::LogReader => all.extend([&pages::UNAUTHENTICATED, &pages::NOT_FOUND]),
         Who::Public if spec.path.contains('{') => all.push(&pages::NOT_FOUND),
-        Who::Public => {}
+        // Pages for people stand in no document.
+        Who::Operator(_) | Who::Visitor | Who::Public => {}
     }
     if !spec.bodies.is_empty() {
         all.extend([
@@ -256,7 +257,7 @@ fn security(who: Who) -> Value {
     match who {
         Who::Role(_) => json!([{ "bearer": [] }]),
         Who::LogReader => json!([{}, { "bearer": [] }]),
-        Who::Public | Who::Tenant => json!([]),
+        Who::Public | Who::Tenant | Who::Operator(_) | Who::Visitor => json!([]),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{Idp, person};
 use ::store::{CommitError, Ctx, Reason, Refused, Stmt, StoreFault, Unit, id};
 use crypto::hash;
 use crypto::secret::Secret;
-use crypto::webauthn::{Assertion, AssertionParts, Creation, Expected, Passkey, WebauthnFault};
+use crypto::webauthn::{Assertion, AssertionParts, Creation, Expected, Passkey, WebauthnFault, rp_id_of};
 use crypto::x509::Certificate;
 use seal::person::pairwise_sub;
 use tlog::event::Event;
@@ -268,17 +268,11 @@ impl Idp {
     /// The host that passkeys are made for.
     #[must_use]
     pub fn rp_id(&self) -> &str {
-        let origin = self.config.origin();
-        let authority = origin.split_once("://").map_or(origin, |(_, rest)| rest);
-        let authority = authority.split('/').next().unwrap_or_default();
-        match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-            _ => authority,
-        }
+        rp_id_of(self.config.origin())
     }
 
     fn expected<'a>(&'a self, challenge: &'a [u8]) -> Expected<'a> {
-        Expected { challenge, origin: self.config.origin(), rp_id: self.rp_id() }
+        Expected::at(self.config.origin(), challenge)
     }
 
     fn attestation_roots(&self) -> Vec<Certificate> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! one-time link ──POST──▶ operator session ─┐
+//! passkey ──assertion───▶ operator session ─┤
 //! service account ── /oauth/token ──────────┼─▶ roles ──▶ Permission::roles ──▶ a door of edge
 //! outside issuer's token ───────────────────┘
 //! ```
@@ -12,6 +13,7 @@
 //! Start reading at [`role`], then [`operator`].
 
 pub mod operator;
+pub mod passkey;
 pub mod role;
 pub mod service_account;
 mod store;

@@ -68,6 +68,22 @@ pub struct Session {
     pub committed: Committed,
 }
 
+/// A session whose unit is not committed yet.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    id: String,
+    token: Secret<String>,
+    expires_at: Timestamp,
+}
+
+impl Opening {
+    /// The session, once its row is durable.
+    pub(crate) fn opened(self, operator: Operator, tenant: TenantId, committed: Committed) -> Session {
+        let Self { id, token, expires_at } = self;
+        Session { id, token, operator, tenant, expires_at, committed }
+    }
+}
+
 /// Whose session a bearer text is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -240,7 +256,7 @@ impl Tenancy {
         store::operators(&self.store, ctx, after, limit).await
     }
 
-    /// Revokes an operator; sessions and links end in the same unit. The last owner stays.
+    /// Revokes an operator; sessions, links and passkeys end in the same unit. The last owner stays.
     ///
     /// # Errors
     /// [`OperatorError`].
@@ -252,7 +268,8 @@ impl Tenancy {
         let unit = Unit::new(event)
             .guard(store::revoke_operator(operator_id), OperatorError::LastOwner)
             .put(store::end_sessions(operator_id))
-            .put(store::end_links(operator_id));
+            .put(store::end_links(operator_id))
+            .put(store::passkey::end(operator_id));
         self.store.commit(ctx, unit).await.map_err(lost)
     }
 
@@ -289,18 +306,9 @@ impl Tenancy {
             Err(OperatorError::Store(fault)) => return Err(fault.into()),
             Err(_) => return Err(refusal),
         };
-        let session_id = id::new(&inside, "ses");
-        let secret = inside.random::<32>();
-        let bearer = Secret::new(format!("{SESSION_PREFIX}{}", base64::url_encode(&secret)));
-        let expires_at = inside.now + SignedDuration::from_secs(self.config.session_ttl_s);
+        let (opening, put) = self.opening(&inside, &operator.id, "link");
         let event = Event::OperatorLinkSpent { operator: operator.id.clone(), purpose: link.purpose };
-        let unit = Unit::new(event).guard(store::spend_link(digest(token)), refusal).put(store::put_session(
-            digest(bearer.expose()),
-            &session_id,
-            &operator.id,
-            "link",
-            expires_at,
-        ));
+        let unit = Unit::new(event).guard(store::spend_link(digest(token)), refusal).put(put);
         let committed = self.store.commit(&inside, unit).await.map_err(|error| match error {
             CommitError::Lost(LinkError::Gone { operator, tenant, .. }) => {
                 LinkError::Gone { operator, tenant, recorded: true }
@@ -308,7 +316,7 @@ impl Tenancy {
             CommitError::Lost(lost) => lost,
             CommitError::Fault(fault) => LinkError::Store(fault),
         })?;
-        Ok(Session { id: session_id, token: bearer, operator, tenant: link.tenant, expires_at, committed })
+        Ok(opening.opened(operator, link.tenant, committed))
     }
 
     /// Whose session a bearer text is; `None` for one that has ended, was revoked or never was.
@@ -350,6 +358,19 @@ impl Tenancy {
         let stmt = store::close_session(&known.session_id, &known.operator_id);
         let unit = Unit::new(event).guard(stmt, OperatorError::NotFound);
         self.store.commit(&inside, unit).await.map_err(lost)
+    }
+
+    /// A session in the making, and the row that it is.
+    pub(crate) fn opening(&self, ctx: &Ctx, operator_id: &str, method: &str) -> (Opening, Stmt) {
+        let secret = ctx.random::<32>();
+        let opening = Opening {
+            id: id::new(ctx, "ses"),
+            token: Secret::new(format!("{SESSION_PREFIX}{}", base64::url_encode(&secret))),
+            expires_at: ctx.now + SignedDuration::from_secs(self.config.session_ttl_s),
+        };
+        let sha256 = digest(opening.token.expose());
+        let put = store::put_session(sha256, &opening.id, operator_id, method, opening.expires_at);
+        (opening, put)
     }
 
     fn link(&self, ctx: &Ctx, operator: &Operator, purpose: &'static str) -> (Link, Unit<OperatorError>) {

@@ -1,5 +1,7 @@
 //! All SQL of the room.
 
+pub(crate) mod passkey;
+
 use crate::operator::{Operator, SessionRow};
 use crate::role::{Role, Roles};
 use crate::service_account::{AccountRow, ServiceAccount};
@@ -12,7 +14,10 @@ use store::{Ctx, Field, Migrations, Row, Stmt, Store, StoreFault, TenantId};
 /// The room's migrations.
 pub const MIGRATIONS: Migrations = Migrations {
     room: "tenancy",
-    list: &[("0001_parties.sql", include_str!("migrations/0001_parties.sql"))],
+    list: &[
+        ("0001_parties.sql", include_str!("migrations/0001_parties.sql")),
+        ("0002_passkeys.sql", include_str!("migrations/0002_passkeys.sql")),
+    ],
 };
 
 /// Every statement of the room, so that one test tries each on every engine.
@@ -48,6 +53,17 @@ pub const STATEMENTS: &[&str] = &[
     EXPIRE_SESSIONS,
     EXPIRE_ASSERTIONS,
     EXPIRE_ACCOUNTS,
+    passkey::PUT,
+    passkey::OF_CREDENTIAL,
+    passkey::OF_OPERATOR,
+    passkey::COUNT,
+    passkey::USE,
+    passkey::REMOVE,
+    passkey::END,
+    passkey::PUT_CHALLENGE,
+    passkey::CHALLENGES_COUNT,
+    passkey::SPEND_CHALLENGE,
+    passkey::EXPIRE_CHALLENGES,
 ];
 
 const PUT_TENANT: &str =
@@ -357,6 +373,7 @@ pub(crate) fn expire(links_before_ms: i64, seen_before_ms: i64, accounts_before_
         Stmt::new(EXPIRE_SESSIONS).int(seen_before_ms),
         Stmt::new(EXPIRE_ASSERTIONS),
         Stmt::new(EXPIRE_ACCOUNTS).int(accounts_before_ms),
+        passkey::expire_challenges(),
     ]
 }
 

@@ -37,6 +37,28 @@ pub struct Passkey {
     pub attestation: AttestationVerdict,
 }
 
+impl Passkey {
+    /// A passkey out of the columns that a table keeps of it; none where they do not read. What its maker vouched for stands in the
+    /// table's own column: an assertion does not look at it.
+    pub fn kept(
+        credential_id: Vec<u8>,
+        (spki_der, alg): (&[u8], &str),
+        counter: i64,
+        flags: Flags,
+        aaguid: [u8; 16],
+    ) -> Option<Passkey> {
+        Some(Passkey {
+            credential_id,
+            key: PublicKey::from_spki_der(spki_der).ok()?,
+            alg: SignAlg::from_jws_name(alg).ok()?,
+            counter: u32::try_from(counter).ok()?,
+            flags,
+            aaguid,
+            attestation: AttestationVerdict::None,
+        })
+    }
+}
+
 impl Creation {
     /// Reads `clientDataJSON` and `attestationObject`.
     ///

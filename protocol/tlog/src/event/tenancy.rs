@@ -53,6 +53,25 @@ macro_rules! tenancy_events {
             detail 1 reason: String, "stable code of the reason";
         }
 
+        /// An operator added a passkey.
+        OperatorPasskeyAdded = "operator-passkey-added", Done, Own, Pseudonym {
+            subject "operator" operator: String, "the operator";
+            leaf 10 synced: bool, "whether it may be copied between devices";
+            detail 1 passkey: String, "the passkey";
+        }
+
+        /// An operator removed a passkey.
+        OperatorPasskeyRemoved = "operator-passkey-removed", Done, Own, Pseudonym {
+            subject "operator" operator: String, "the operator";
+            detail 1 passkey: String, "the passkey";
+        }
+
+        /// A passkey that an operator wanted to add, or somebody to sign in with, was refused.
+        OperatorPasskeyRefused = "operator-passkey-refused", Refused, Own, Pseudonym {
+            subject "operator" operator: Option<String>, "the operator, if the passkey is known";
+            detail 1 code: String, "code of the refusal";
+        }
+
         /// An operator may act no more; sessions and links ended with it.
         OperatorRevoked = "operator-revoked", Done, Own, Pseudonym {
             subject "operator" operator: String, "the operator";

@@ -1,6 +1,6 @@
 //! Health, the OpenAPI document, and the pages of problems.
 
-use super::{escape, page, wants_html};
+use super::{html, wants_html};
 use crate::Edge;
 use crate::door::{Door, Doors, Who};
 use crate::extract::{Call, Path};
@@ -64,6 +64,15 @@ pub(super) fn doors() -> Doors<Edge> {
                 .answer_of(200, "text/html", "The page, for browsers")
                 .problems(&[&pages::NO_SUCH_PROBLEM]),
             show_problem,
+        )
+        .door(
+            Door::get("/assets/{name}")
+                .operation("fetchPageAsset")
+                .summary("The stylesheet of the pages for people")
+                .who(Who::Public)
+                .answer_of(200, "text/css", "The file")
+                .page(),
+            asset,
         )
 }
 
@@ -145,17 +154,7 @@ impl From<&Page> for ProblemPage {
 async fn list_problems(State(edge): State<Edge>, headers: HeaderMap) -> Response {
     let pages = edge.pages();
     if wants_html(&headers) {
-        let rows: String = pages
-            .iter()
-            .map(|page| {
-                format!(
-                    "<li><a href=\"/problems/{0}\">{0}</a> {1}</li>\n",
-                    escape(page.code),
-                    escape(page.title)
-                )
-            })
-            .collect();
-        return super::page(StatusCode::OK, "Problems", &format!("<ul>\n{rows}</ul>"));
+        return html::problems(&edge, pages.iter().collect());
     }
     Answer::ok(ProblemList { items: pages.iter().map(ProblemPage::from).collect() }).into_response()
 }
@@ -172,17 +171,17 @@ async fn show_problem(
     if !wants_html(&headers) {
         return Answer::ok(ProblemPage::from(found)).into_response();
     }
-    let command = match found.command {
-        "" => String::new(),
-        command => format!("<h2>Command</h2>\n<pre>{}</pre>\n", escape(command)),
-    };
-    let main = format!(
-        "<p><code>{}</code>, HTTP {}</p>\n<p>{}</p>\n<h2>Cause</h2>\n<p>{}</p>\n<h2>Fix</h2>\n<p>{}</p>\n{command}",
-        escape(found.code),
-        found.status,
-        escape(found.meaning),
-        escape(found.cause),
-        escape(found.fix),
-    );
-    page(StatusCode::OK, found.title, &main)
+    html::problem(&edge, found)
+}
+
+/// `GET /assets/{name}`: the name holds the hash of the content, so that a cache may keep it for ever.
+async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+    if name != html::style_name() {
+        return Err(Problem::of(&pages::NOT_FOUND));
+    }
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+    ];
+    Ok((headers, html::STYLE).into_response())
 }

@@ -1,17 +1,20 @@
 //! Doors of edge itself and of tenancy, which speaks no HTTP.
 
 mod house;
+pub(crate) mod html;
 mod once;
 mod operators;
 mod service_accounts;
 mod session;
 mod tenants;
 
+pub use once::signed_in;
+
 use crate::Edge;
 use crate::door::Doors;
 use crate::problem::{Problem, pages as common};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -63,30 +66,8 @@ pub(crate) fn preflight(methods: &[&'static str]) -> MethodRouter {
 }
 
 /// Whether the caller is a browser that wants a page.
-fn wants_html(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let first = |media: &str| accept.find(media).unwrap_or(usize::MAX);
     first("text/html") < first("application/json")
-}
-
-/// A page for people: escaped by whoever builds `main`.
-fn page(status: StatusCode, title: &str, main: &str) -> Response {
-    let title = escape(title);
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>{title} · Tessera</title>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         {main}\n</main>\n</body>\n</html>\n"
-    );
-    let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    response
-}
-
-/// Text inside an element or a quoted attribute.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }

@@ -1,23 +1,22 @@
 //! One-time links: `GET /once/{token}` shows a button and spends nothing, `POST` spends and opens the operator's session.
 
-use super::{Empty, page, wants_html};
+use super::{Empty, html, wants_html};
 use crate::Edge;
 use crate::answer::Answer;
+use crate::browser::{self, Browser, CONSOLE, FORM_TOKEN, SESSION_COOKIE};
 use crate::door::{Door, Doors, SMALL_BODY_BYTES_MAX, Who};
-use crate::extract::{Call, Path};
+use crate::extract::{Call, Path, collect};
 use crate::limit::Class;
+use crate::problem::Problem;
 use crate::problem::tenancy_pages::LINK_GONE;
-use crate::problem::{Problem, pages};
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use openid::oauth::Form;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Refused;
 use tenancy::operator::{LinkError, Session};
-
-/// The cookie of a browser's session (experience §8).
-const COOKIE: &str = "__Host-tessera_console";
 
 pub(super) fn doors() -> Doors<Edge> {
     Doors::new()
@@ -42,7 +41,8 @@ pub(super) fn doors() -> Doors<Edge> {
                 .answer::<Opened>(200, "The session, for programs")
                 .empty(303, "A browser's session, as a cookie")
                 .answer_of(410, "text/html", "Spent, old or not ours, for browsers")
-                .problems(&[&LINK_GONE]),
+                .problems(&[&LINK_GONE])
+                .html(),
             spend,
         )
 }
@@ -78,14 +78,19 @@ impl From<&Session> for Opened {
 }
 
 /// `GET /once/{token}`.
-async fn show(State(edge): State<Edge>, call: Call, Path(token): Path<String>) -> Result<Response, Problem> {
+async fn show(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     if !edge.tenancy().link_is_open(&call.ctx, &token).await? {
-        return Ok(gone_page());
+        return Ok(html::gone(&edge));
     }
-    let main = "<p>This link opens an operator's session. It works once.</p>\n<form method=\"post\">\n\
-                <button type=\"submit\">Open the session</button>\n</form>\n\
-                <p>In a terminal: <code>tessera login --link</code> and this address.</p>";
-    Ok(page(StatusCode::OK, "One-time link", main))
+    let browser = Browser::of_visitor(&call.ctx, &headers);
+    let mut response = html::once(&edge, browser.form_token());
+    response.headers_mut().extend(browser.set_cookie().map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
 }
 
 /// `POST /once/{token}`: JSON for programs, a cookie for browsers.
@@ -93,10 +98,15 @@ async fn spend(
     State(edge): State<Edge>,
     call: Call,
     Path(token): Path<String>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    same_origin(&headers)?;
+    let headers = request.headers().clone();
     let html = wants_html(&headers);
+    if html {
+        from_our_page(&call, request).await?;
+    } else if headers.contains_key("sec-fetch-site") {
+        browser::same_origin(&headers)?;
+    }
     let session = match edge.tenancy().spend_link(&call.ctx, &token).await {
         Ok(session) => session,
         Err(LinkError::Store(fault)) => return Err(fault.into()),
@@ -106,43 +116,33 @@ async fn spend(
                 let event = LinkError::Gone { operator, tenant, recorded }.event();
                 edge.flood().note(edge.store(), &ctx, event).await;
             }
-            return if html { Ok(gone_page()) } else { Err(Problem::of(&LINK_GONE).recorded()) };
+            return if html { Ok(html::gone(&edge)) } else { Err(Problem::of(&LINK_GONE).recorded()) };
         }
     };
     if html {
-        return Ok(browser(&edge, &session));
+        let ttl_s = edge.tenancy().config().session_ttl_s;
+        return Ok(signed_in(&session, ttl_s, CONSOLE));
     }
     Ok(Answer::ok(Opened::from(&session)).event(&session.committed).into_response())
 }
 
-/// 303 to the front page, with the session in a cookie that scripts cannot read.
-fn browser(edge: &Edge, session: &Session) -> Response {
+/// A browser posts the form of the page that it was shown; a program has no page and gets no cookie.
+async fn from_our_page(call: &Call, request: Request) -> Result<(), Problem> {
+    browser::same_origin(request.headers())?;
+    let browser = Browser::of_visitor(&call.ctx, request.headers());
+    let body = collect(request, SMALL_BODY_BYTES_MAX).await?;
+    let form = Form::parse(&body, SMALL_BODY_BYTES_MAX).ok();
+    browser.check(form.as_ref().and_then(|form| form.get(FORM_TOKEN)))
+}
+
+/// 303 to a page of the console, with the session in a cookie that scripts cannot read.
+pub fn signed_in(session: &Session, ttl_s: i64, to: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
-    let ttl_s = edge.tenancy().config().session_ttl_s;
-    let cookie = format!(
-        "{COOKIE}={}; Path=/; Max-Age={ttl_s}; Secure; HttpOnly; SameSite=Lax",
-        session.token.expose()
-    );
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-        cookie.set_sensitive(true);
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let headers = response.headers_mut();
+    let cookie = browser::set_cookie(SESSION_COOKIE, session.token.expose(), ttl_s);
+    headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    if let Ok(to) = HeaderValue::from_str(to) {
+        headers.insert(header::LOCATION, to);
     }
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
     response
-}
-
-/// Spent, old and foreign links: one and the same page.
-fn gone_page() -> Response {
-    let main = "<p>A one-time link works once and for fifteen minutes. This one was used, is too old, or is not from here.</p>\n\
-                <p>Have another made: <code>tessera operator link</code></p>";
-    page(StatusCode::GONE, "This link is spent, old or not ours", main)
-}
-
-/// A browser says where a form was posted from; another site's is refused, so nobody is signed in to a foreign session.
-fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    match site {
-        None | Some("same-origin" | "none") => Ok(()),
-        Some(_) => Err(Problem::of(&pages::CROSS_SITE)),
-    }
 }

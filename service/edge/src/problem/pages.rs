@@ -181,6 +181,18 @@ pages! {
         cause "A form or script on another origin.",
         fix "Open the page itself and use its button.",
         command "";
+    /// Nobody is signed in in this browser.
+    SIGNED_OUT = 401 "console/signed-out": "nobody is signed in here",
+        meaning "The console asks for an operator's session in this browser. Nothing was done.",
+        cause "The session has ended: after 30 minutes without use, after 8 hours, or because somebody ended it.",
+        fix "Sign in with a passkey or a one-time link, then do it again.",
+        command "";
+    /// A form without its token.
+    FORM_TOKEN = 403 "console/form-token": "this form is too old, or not of this page",
+        meaning "Each form of the console carries a token of its browser, its session and its tenant. This one's does not hold, so nothing was done.",
+        cause "The page stood open too long, was made before you signed in or in another tenant, or another site sent the form.",
+        fix "Go back to the page, load it again and send the form anew.",
+        command "";
     /// No page for this code.
     NO_SUCH_PROBLEM = 404 "api/no-such-problem": "there is no problem with this code",
         meaning "No page has this code.",

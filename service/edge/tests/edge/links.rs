@@ -37,24 +37,52 @@ async fn looking_at_a_link_spends_nothing() {
         let page = house.send("GET", &format!("/once/{link}"), "", &[("accept", "text/html")], None).await;
         assert_eq!(page.status, 200);
         assert!(page.text.contains("<form method=\"post\">") && !page.text.contains(&link));
+        assert_eq!(page.header("content-security-policy"), edge::headers::CONTENT_SECURITY_POLICY);
         assert_eq!(house.send("HEAD", &format!("/once/{link}"), "", &[], None).await.status, 200);
     }
     assert_eq!(house.counts().await, before);
     assert_eq!(house.send("POST", &format!("/once/{link}"), "", &[], None).await.status, 200);
 }
 
+/// What a browser holds after it was shown the page of a link: its cookie, and the form that its button sends.
+async fn shown(house: &House, link: &str) -> (String, String) {
+    let page = house.send("GET", &format!("/once/{link}"), "", &[("accept", "text/html")], None).await;
+    let pair = page.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    let token =
+        page.text.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    (pair, format!("form_token={}", token.unwrap_or_default()))
+}
+
+/// Sends such a form as a browser would from `site`.
+async fn posted(
+    house: &House,
+    link: &str,
+    site: &str,
+    (cookie, form): &(String, String),
+) -> crate::house::Reply {
+    let headers = [
+        ("accept", "text/html"),
+        ("sec-fetch-site", site),
+        ("cookie", cookie.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    house.send("POST", &format!("/once/{link}"), "", &headers, Some(form)).await
+}
+
 #[tokio::test]
 async fn spent_old_and_foreign_links_read_alike() {
     let house = House::new().await;
     let spent = house.link(TenantId::SYSTEM, Role::Owner).await;
-    house.send("POST", &format!("/once/{spent}"), "", &[], None).await;
     let old = house.link(TenantId::SYSTEM, Role::Owner).await;
     house.hand.advance(Duration::from_secs(901));
+    let browser = shown(&house, &house.link(TenantId::SYSTEM, Role::Owner).await).await;
+    let fresh = house.link(TenantId::SYSTEM, Role::Owner).await;
+    house.send("POST", &format!("/once/{fresh}"), "", &[], None).await;
     let foreign = "A".repeat(43);
     let mut pages = Vec::new();
-    for link in [spent.as_str(), &old, &foreign, "x", "%2e%2e"] {
+    for link in [spent.as_str(), &old, &fresh, &foreign, "x", "%2e%2e"] {
         let shown = house.send("GET", &format!("/once/{link}"), "", &[("accept", "text/html")], None).await;
-        let posted = house.send("POST", &format!("/once/{link}"), "", &[("accept", "text/html")], None).await;
+        let posted = posted(&house, link, "same-origin", &browser).await;
         assert_eq!((shown.status.as_u16(), posted.status.as_u16()), (410, 410), "{link}");
         pages.push(shown.text);
         pages.push(posted.text);
@@ -64,15 +92,36 @@ async fn spent_old_and_foreign_links_read_alike() {
 }
 
 #[tokio::test]
+async fn a_link_is_spent_by_the_button_of_its_own_page_and_by_no_other_form() {
+    let house = House::new().await;
+    let link = house.link(TenantId::SYSTEM, Role::Owner).await;
+    let browser = shown(&house, &link).await;
+    let stranger = shown(&house, &link).await;
+    assert_ne!(browser, stranger, "each browser has a cookie and a token of its own");
+    for (site, form, code) in [
+        ("cross-site", browser.clone(), "api/cross-site"),
+        ("same-site", browser.clone(), "api/cross-site"),
+        ("none", browser.clone(), "api/cross-site"),
+        ("", browser.clone(), "api/cross-site"),
+        ("same-origin", (browser.0.clone(), String::new()), "console/form-token"),
+        ("same-origin", (browser.0.clone(), stranger.1.clone()), "console/form-token"),
+        ("same-origin", (String::new(), browser.1.clone()), "console/form-token"),
+    ] {
+        let refused = posted(&house, &link, site, &form).await;
+        assert_eq!(refused.status, 403, "{site} {form:?}");
+        assert!(refused.text.contains(code) && refused.text.contains("<h1>"), "{}", refused.text);
+    }
+    house.hand.advance(Duration::from_secs(800));
+    assert_eq!(posted(&house, &link, "same-origin", &browser).await.status, 303);
+    assert_eq!(house.counts().await["request-refused"], 7);
+}
+
+#[tokio::test]
 async fn a_browser_gets_a_cookie_that_scripts_and_other_sites_cannot_use() {
     let house = House::new().await;
     let link = house.link(TenantId::SYSTEM, Role::Owner).await;
-    let cross = [("accept", "text/html"), ("sec-fetch-site", "cross-site")];
-    let refused = house.send("POST", &format!("/once/{link}"), "", &cross, None).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (403, "api/cross-site"));
-    let own = [("accept", "text/html"), ("sec-fetch-site", "same-origin")];
-    let opened = house.send("POST", &format!("/once/{link}"), "", &own, None).await;
-    assert_eq!(opened.status, 303);
+    let opened = posted(&house, &link, "same-origin", &shown(&house, &link).await).await;
+    assert_eq!((opened.status.as_u16(), opened.header("location")), (303, "/console"));
     let cookie = opened.header("set-cookie");
     for word in ["__Host-tessera_console=tos_", "Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(word), "{word} in {cookie}");

@@ -1,7 +1,6 @@
 //! Passkeys, and the tickets by which they are added.
 
-use crypto::key::{PublicKey, SignAlg};
-use crypto::webauthn::{AttestationVerdict, Flags, Passkey};
+use crypto::webauthn::{Flags, Passkey};
 use store::{Ctx, Row, Stmt, Store, StoreFault};
 
 pub(super) const STATEMENTS: &[&str] =
@@ -125,20 +124,13 @@ pub(crate) fn forget_tickets() -> Stmt {
 
 fn of_row(row: &Row) -> Result<PasskeyRow, StoreFault> {
     let broken = |index| StoreFault::Column { index, wanted: "what the room wrote" };
-    let passkey = Passkey {
-        credential_id: row.blob(2)?,
-        key: PublicKey::from_spki_der(&row.blob(3)?).map_err(|_| broken(3))?,
-        alg: SignAlg::from_jws_name(&row.text(4)?).map_err(|_| broken(4))?,
-        counter: u32::try_from(row.int(5)?).map_err(|_| broken(5))?,
-        flags: Flags { backup_eligible: row.bool(6)?, backed_up: row.bool(7)? },
-        aaguid: row.array(8)?,
-        // What it was at the registration stands in its own column; an assertion does not look at it.
-        attestation: AttestationVerdict::None,
-    };
+    let flags = Flags { backup_eligible: row.bool(6)?, backed_up: row.bool(7)? };
+    let key = (row.blob(3)?, row.text(4)?);
+    let passkey = Passkey::kept(row.blob(2)?, (&key.0, &key.1), row.int(5)?, flags, row.array(8)?);
     Ok(PasskeyRow {
         id: row.text(0)?,
         person: row.text(1)?,
-        passkey,
+        passkey: passkey.ok_or_else(|| broken(3))?,
         attested: row.bool(9)?,
         created_at_ms: row.int(10)?,
         used_at_ms: row.int(11)?,
