@@ -20,6 +20,12 @@ bench-flows:
     node interop/bench-credentials/bench.mjs target/release/tessera
     node interop/bench-credentials/ledger.mjs target/release/tessera
 
+# whole sign-ins beside npm's oidc-provider (docs/benchmarks.md)
+bench-signin:
+    cargo build --release
+    cd interop/bench-signin && npm ci --ignore-scripts
+    node interop/bench-signin/bench.mjs target/release/tessera
+
 # generated pages and lists, after a change that alters them
 generate:
     cargo run -p xtask -- tcb

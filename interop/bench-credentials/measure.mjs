@@ -15,7 +15,8 @@ export function residentMib(pid) {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 }
 
-/** `act(caller, worker, turn)` `count` times; `{ perCpuSecond, perSecond, p50, p99, rss, cpu }`, times in ms. */
+/** `act(caller, worker, turn)` `count` times; `{ perCpuSecond, perSecond, p50, p99, rss, cpu }`, times in ms. An `act` that answers a
+ * number has measured itself. */
 export async function load(pid, callers, count, act) {
   const took = []
   let next = 0
@@ -25,8 +26,8 @@ export async function load(pid, callers, count, act) {
       while (next < count) {
         const turn = next++
         const began = performance.now()
-        await act(caller, worker, turn)
-        took.push(performance.now() - began)
+        const own = await act(caller, worker, turn)
+        took.push(typeof own === 'number' ? own : performance.now() - began)
       }
     }),
   )

@@ -80,7 +80,7 @@ export async function startPeer() {
 }
 
 /** The first group of `pattern` in what `child` says. */
-function said(child, stream, pattern) {
+export function said(child, stream, pattern) {
   return new Promise((resolve, reject) => {
     let text = ''
     const late = setTimeout(() => reject(new Error(`the server did not start: ${text}`)), START_TIMEOUT_MS)
@@ -98,7 +98,7 @@ function said(child, stream, pattern) {
   })
 }
 
-function ended(child) {
+export function ended(child) {
   child.removeAllListeners('exit')
   return new Promise((resolve) => {
     child.once('exit', resolve)
