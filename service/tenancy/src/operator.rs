@@ -220,12 +220,12 @@ impl Tenancy {
 
     /// A link for the tenant's first owner, who is made if there is none; `None` while an owner can get in without it. Whoever may
     /// start the program on a data folder holds its root key, so the link gives them nothing new; it keeps an owner who never used
-    /// theirs, or whose session ended, from standing outside.
+    /// theirs, or whose session ended before they added a passkey, from standing outside.
     ///
     /// # Errors
     /// [`OperatorError`].
     pub async fn first_link(&self, ctx: &Ctx) -> Result<Option<Link>, OperatorError> {
-        if store::owners_with_a_session(&self.store, ctx).await? > 0 {
+        if store::owners_with_a_way_in(&self.store, ctx).await? > 0 {
             return Ok(None);
         }
         let link = match store::first_owner(&self.store, ctx).await? {

@@ -30,7 +30,7 @@ pub const STATEMENTS: &[&str] = &[
     PUT_OPERATOR,
     OPERATOR,
     OPERATORS,
-    OWNERS_WITH_A_SESSION,
+    OWNERS_WITH_A_WAY_IN,
     FIRST_OWNER,
     REVOKE_OPERATOR,
     END_SESSIONS,
@@ -86,10 +86,12 @@ const OPERATOR: &str = "SELECT operator_id, name, role, created_at_ms, revoked_a
 const OPERATORS: &str = "SELECT operator_id, name, role, created_at_ms, revoked_at_ms FROM tenancy_operator
      WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND operator_id > $2))
      ORDER BY created_at_ms, operator_id LIMIT $3";
-const OWNERS_WITH_A_SESSION: &str = "SELECT COUNT(*) FROM tenancy_operator o
+const OWNERS_WITH_A_WAY_IN: &str = "SELECT COUNT(*) FROM tenancy_operator o
      WHERE o.tenant_id = :tenant AND o.role = 'owner' AND o.revoked_at_ms IS NULL
-       AND EXISTS (SELECT 1 FROM tenancy_operator_session s
-            WHERE s.tenant_id = :tenant AND s.operator_id = o.operator_id AND s.expires_at_ms > :now)";
+       AND (EXISTS (SELECT 1 FROM tenancy_operator_session s
+                WHERE s.tenant_id = :tenant AND s.operator_id = o.operator_id AND s.expires_at_ms > :now)
+            OR EXISTS (SELECT 1 FROM tenancy_operator_passkey p
+                WHERE p.tenant_id = :tenant AND p.operator_id = o.operator_id))";
 const FIRST_OWNER: &str = "SELECT operator_id FROM tenancy_operator
      WHERE tenant_id = :tenant AND role = 'owner' AND revoked_at_ms IS NULL ORDER BY created_at_ms, operator_id LIMIT 1";
 const REVOKE_OPERATOR: &str = "UPDATE tenancy_operator SET revoked_at_ms = :now
@@ -213,8 +215,8 @@ pub(crate) async fn operators(
     Ok(operators)
 }
 
-pub(crate) async fn owners_with_a_session(store: &Store, ctx: &Ctx) -> Result<i64, StoreFault> {
-    store.read(ctx).one(Stmt::new(OWNERS_WITH_A_SESSION)).await?.map_or(Ok(0), |row| row.int(0))
+pub(crate) async fn owners_with_a_way_in(store: &Store, ctx: &Ctx) -> Result<i64, StoreFault> {
+    store.read(ctx).one(Stmt::new(OWNERS_WITH_A_WAY_IN)).await?.map_or(Ok(0), |row| row.int(0))
 }
 
 pub(crate) async fn first_owner(store: &Store, ctx: &Ctx) -> Result<Option<String>, StoreFault> {
