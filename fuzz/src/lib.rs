@@ -1,7 +1,7 @@
 //! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
 //!
 //! ```text
-//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | mailbox | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | mailbox | relay | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
 //!                                        │
 //!                                input, fixed
 //! ```
@@ -20,6 +20,7 @@ pub mod input;
 pub mod mailbox;
 pub mod member;
 pub mod openid;
+pub mod relay;
 pub mod seal;
 pub mod tlog;
 
@@ -78,6 +79,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mailbox_body", member::body),
     ("mailbox_cell", member::cell),
     ("mailbox_state", member::state),
+    ("mailbox_from_client", relay::from_client),
+    ("mailbox_from_relay", relay::from_relay),
+    ("mailbox_onion", relay::onion),
+    ("mailbox_round", relay::round),
+    ("mailbox_network", relay::network),
+    ("mailbox_member_link", relay::member_link),
     ("decimal", mailbox::decimal),
     ("simulation", mailbox::simulation),
     ("seal_response", seal::seal_response),
