@@ -96,6 +96,40 @@ fn numbers_below_n_are_uniform_and_never_n() {
 }
 
 #[test]
+fn the_number_of_successes_fits_the_exact_binomial_law() {
+    let mut stream = stream(11);
+    let wide = 1_000_000_000_000_000_000_u128;
+    for (trials, num, den) in [
+        (1_u64, 1_u128, 2_u128),
+        (63, 1, 3),
+        (64, 1, 2),
+        (65, 3, 4),
+        (999, 5, 100),
+        (999, 95, 100),
+        (4_096, 1, 4_096),
+        (10_000, 123_457, 1_000_000),
+        (200, wide / 3, wide),
+    ] {
+        let drawn: Vec<i64> = (0..20_000).map(|_| stream.successes(trials, num, den) as i64).collect();
+        let p = chi_square(&drawn, &Law::binomial(trials, num as f64 / den as f64));
+        assert!(p > P_VALUE_MIN, "{trials} trials of {num}/{den}: p = {p}");
+    }
+    let drawn: Vec<i64> = (0..20_000).map(|_| stream.successes(999, 5, 100) as i64).collect();
+    assert!(chi_square(&drawn, &Law::binomial(999, 0.051)) < 1e-6, "a chance that is a little off is told");
+    assert_eq!([stream.successes(1_000, 0, 7), stream.successes(1_000, 7, 7)], [0, 1_000]);
+    assert_eq!(stream.successes(0, 1, 2), 0);
+}
+
+#[test]
+#[ignore = "slow: a million draws take half a minute in a debug build"]
+fn a_million_loads_of_a_simulation_fit_the_exact_binomial_law() {
+    let mut stream = stream(12);
+    let drawn: Vec<i64> = (0..1_000_000).map(|_| stream.successes(999, 5, 100) as i64).collect();
+    let p = chi_square(&drawn, &Law::binomial(999, 0.05));
+    assert!(p > P_VALUE_MIN, "p = {p}");
+}
+
+#[test]
 fn e_to_the_minus_gamma_is_met_for_small_and_large_gamma() {
     let mut stream = stream(5);
     for (num, den) in [(0_u128, 1_u128), (1, 10), (1, 1), (5, 2), (1 << 90, 1 << 89)] {

@@ -61,6 +61,32 @@ impl Stream {
         self.below(den) < num
     }
 
+    /// How many of `trials` succeed, each with probability `num / den` for itself, where `num` ≤ `den` and `den` ≤ 2¹²⁶: the exact binomial
+    /// law. 64 trials at a time compare the binary digits of a uniform number of their own with those of num/den; the first digit that
+    /// differs decides, and no fraction is ever cut off. The load of a simulation is drawn so; no hop draws it.
+    pub fn successes(&mut self, trials: u64, num: u128, den: u128) -> u64 {
+        let (mut found, mut left) = (0, trials);
+        while left > 0 {
+            let now = left.min(64);
+            left -= now;
+            let mut undecided = u64::MAX >> (64 - now);
+            let mut rest = num;
+            // With nothing left of the fraction its digits are zeros: whoever is not below it by now never is.
+            while undecided != 0 && rest != 0 {
+                rest *= 2;
+                let digits = self.word();
+                if rest >= den {
+                    rest -= den;
+                    found += u64::from((undecided & !digits).count_ones());
+                    undecided &= digits;
+                } else {
+                    undecided &= !digits;
+                }
+            }
+        }
+        found
+    }
+
     /// True with probability e^(−num/den) (algorithm 1). The caller keeps den·K within 128 bits for every K that comes up:
     /// den ≤ 2¹²⁰ does, as K > 255 has a probability below 10⁻⁵⁰⁰.
     pub fn bernoulli_exp(&mut self, num: u128, den: u128) -> bool {
@@ -132,6 +158,17 @@ impl Stream {
                 return drawn;
             }
         }
+    }
+
+    /// 64 bits: eight whole bytes, big-endian.
+    fn word(&mut self) -> u64 {
+        if let Some(bytes) = self.part.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            self.at += 8;
+            return u64::from_be_bytes(*bytes);
+        }
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        u64::from_be_bytes(bytes)
     }
 
     fn byte(&mut self) -> u8 {

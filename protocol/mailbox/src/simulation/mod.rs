@@ -381,14 +381,11 @@ impl Simulation {
             }
             (Mode::Bucketed, Load::Binomial(chance)) => {
                 let chance = chance.ratio();
-                let (num, all) = (u128::from(chance.num), u128::from(chance.den) * buckets as u128);
-                for _ in 0..others {
-                    // Of den·B equal chances, num fall to each bucket.
-                    let drawn = stream.below(all);
-                    let index =
-                        drawn.checked_div(num).map_or(buckets, |index| index.min(buckets as u128) as usize);
-                    counts[index] += 1;
+                let real = stream.successes(others, chance.num.into(), chance.den.into());
+                for _ in 0..real {
+                    counts[stream.below(buckets as u128) as usize] += 1;
                 }
+                counts[buckets] = others - real;
             }
         }
         if let Some(index) = self.index(target) {
