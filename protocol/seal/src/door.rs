@@ -28,6 +28,10 @@ const LIST_MAX: usize = 16;
 const KID_BYTES_MAX: usize = 128;
 /// Longest text member here, in bytes; as addresses elsewhere in the house.
 const TEXT_BYTES_MAX: usize = 2048;
+/// Bytes of what makes a relay contact, either way: an invite has about 1,700, a hello about 1,270.
+pub const RELAY_BYTES_MAX: usize = 2_048;
+/// Characters of a network's id.
+const NETWORK_CHARS: usize = 64;
 
 /// What a provider says of itself at `/seal/metadata`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,26 @@ pub struct Metadata {
     pub anchors: Vec<Vec<u8>>,
     /// Whether it enrols also without a document.
     pub unanchored: bool,
+    /// The relay network over which it pushes, where it does: id in hexadecimal digits.
+    pub relay: Option<String>,
+}
+
+/// The content of the signed reply that turns pushes on for a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushOn {
+    /// The hello to the device's offer.
+    pub hello: Vec<u8>,
+}
+
+impl PushOn {
+    /// Reads the content of a reply that was verified.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn from_content(content: Map<String, Value>) -> Result<PushOn, WireError> {
+        let mut members = Members::new(content);
+        Ok(PushOn { hello: members.bytes("relay", RELAY_BYTES_MAX)? })
+    }
 }
 
 impl Metadata {
@@ -69,7 +93,11 @@ impl Metadata {
         }
         let chain = members.value("key_chain")?;
         let key_chain = texts(Some(&chain), "key_chain")?;
+        let relay = members.optional("relay");
+        let relay = relay.as_ref().and_then(|relay| relay.get("network")?.as_str());
+        let relay = relay.filter(|id| id.len() == NETWORK_CHARS).map(str::to_owned);
         Ok(Metadata {
+            relay,
             issuer: members.text("issuer", TEXT_BYTES_MAX)?,
             unanchored: members.value("limits")?.get("unanchored") == Some(&Value::Bool(true)),
             reply_keys,
@@ -153,8 +181,8 @@ pub struct Enrolling {
     pub face: FaceVerdict,
     /// Proof that the wallet has the private half of D.
     pub d_proof: [u8; 32],
-    /// An invite to the wallet's Relay contact, if it wants pushes.
-    pub relay: Option<String>,
+    /// An offer of a relay contact, if it wants pushes.
+    pub relay: Option<Vec<u8>>,
 }
 
 impl Enrolling {
@@ -167,7 +195,7 @@ impl Enrolling {
             "face": self.face.to_value(), "d_proof": base64::url_encode(&self.d_proof),
         });
         if let Some(relay) = &self.relay {
-            value["relay"] = relay.as_str().into();
+            value["relay"] = base64::url_encode(relay).into();
         }
         value
     }
@@ -188,6 +216,8 @@ pub struct Enrolled {
     pub expires_at: Timestamp,
     /// Until when it waits, where a second device must wait first.
     pub waits_until: Option<Timestamp>,
+    /// The hello to the offer of a relay contact, where one was made and taken.
+    pub relay: Option<Vec<u8>>,
 }
 
 impl Enrolled {
@@ -208,6 +238,7 @@ impl Enrolled {
                 .filter(|at| !at.is_null())
                 .map(|at| time(&at, "waits_until"))
                 .transpose()?,
+            relay: members.optional("relay").map(|hello| relay_bytes(&hello)).transpose()?,
         })
     }
 }
@@ -253,6 +284,11 @@ fn texts(value: Option<&Value>, name: &'static str) -> Result<Vec<String>, WireE
 fn der(value: &Value, name: &'static str) -> Result<Vec<Vec<u8>>, WireError> {
     let decode = |text: &String| base64::url_decode(text).map_err(|_| WireError::Member(name));
     texts(Some(value), name)?.iter().map(decode).collect()
+}
+
+fn relay_bytes(value: &Value) -> Result<Vec<u8>, WireError> {
+    let text = value.as_str().filter(|text| text.len() <= RELAY_BYTES_MAX * 4 / 3);
+    text.and_then(|text| base64::url_decode(text).ok()).ok_or(WireError::Member("relay"))
 }
 
 fn time(value: &Value, name: &'static str) -> Result<Timestamp, WireError> {

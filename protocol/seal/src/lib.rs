@@ -23,6 +23,7 @@ pub mod consent;
 pub mod door;
 pub mod handle;
 pub mod person;
+pub mod push;
 pub mod scope;
 pub mod unverified;
 pub mod vds;

@@ -8,6 +8,7 @@
 //! Kept of a person: two public keys, a keyed commitment, classes. No name, no photo, no document.
 
 use crate::document::{DocumentError, Verified};
+use crate::outbox::Greeted;
 use crate::relying_party::CHALLENGE_TTL_S;
 use crate::{Enrolling, Idp, person, store};
 use ::store::{CommitError, Committed, Ctx, Refused, StoreFault, Unit, id};
@@ -115,13 +116,16 @@ pub(crate) struct Completion {
     pub(crate) anchor_kind: String,
     pub(crate) anchor_data: Vec<u8>,
     pub(crate) d_proof: [u8; 32],
-    pub(crate) relay: Option<String>,
+    /// An offer of a relay contact, if the device wants pushes.
+    pub(crate) relay: Option<Vec<u8>>,
 }
 
 /// A device that is enrolled, with what is told once.
 pub(crate) struct Completed {
     pub(crate) enrolment: Enrolment,
     pub(crate) handle: Handle,
+    /// The hello to its offer, where pushes go over a relay.
+    pub(crate) hello: Option<Vec<u8>>,
 }
 
 /// An invite that was made.
@@ -207,7 +211,7 @@ impl EnrolError {
 
 /// What a lost guard of this file means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lost {
+pub(crate) enum Lost {
     Challenge,
     Invite,
     Jti,
@@ -218,9 +222,9 @@ enum Lost {
 }
 
 #[derive(Debug)]
-struct EnrolLost {
-    enrolment: String,
-    what: Lost,
+pub(crate) struct EnrolLost {
+    pub(crate) enrolment: String,
+    pub(crate) what: Lost,
 }
 
 impl Refused for EnrolLost {
@@ -394,9 +398,13 @@ impl Idp {
         let challenge = challenge.ok_or(EnrolError::NotFound)?;
         let kid_s = self.possessed(ctx, proof, completion, &challenge.challenge).await?;
         let document = self.anchored(ctx, completion).await?;
+        let greeted = match &completion.relay {
+            Some(offer) => self.greeted(ctx, offer)?,
+            None => None,
+        };
         for _ in 0..2 {
             let made = self.device(ctx, enrolment, completion, document.as_ref(), &kid_s).await?;
-            match self.keep_device(ctx, made, (proof, completion), &challenge).await {
+            match self.keep_device(ctx, made, (proof, completion, greeted.as_ref()), &challenge).await {
                 Err(CommitError::Lost(EnrolLost { what: Lost::Person, .. })) => {}
                 kept => return kept.map_err(lost),
             }
@@ -500,7 +508,7 @@ impl Idp {
         &self,
         ctx: &Ctx,
         (made, is_new): (Enrolment, bool),
-        (proof, completion): (&SealProof, &Completion),
+        (proof, completion, greeted): (&SealProof, &Completion, Option<&Greeted>),
         challenge: &store::relying_party::Challenge,
     ) -> Result<Completed, CommitError<EnrolLost>> {
         let handle = Handle::from_entropy(ctx.random());
@@ -508,7 +516,7 @@ impl Idp {
             enrolment: &made,
             attestation_sha256: hash::sha256(&completion.attestation_data),
             handle_mac: self.handle_mac(ctx, &handle).await?,
-            relay: completion.relay.as_deref().map(str::as_bytes),
+            relay: greeted.map(|greeted| &greeted.kept.expose()[..]),
         };
         let event = Event::EnrolmentCompleted {
             person: made.person.clone(),
@@ -534,7 +542,7 @@ impl Idp {
         }
         unit = unit.guard(store::enrolment::put(&self.store, ctx, &new).await?, lost(Lost::Device));
         self.store.commit(ctx, unit).await?;
-        Ok(Completed { enrolment: made, handle })
+        Ok(Completed { enrolment: made, handle, hello: greeted.map(|greeted| greeted.hello.clone()) })
     }
 
     /// The one use of a proof's id.
@@ -569,6 +577,19 @@ impl Idp {
         store::enrolment::list(&self.store, ctx, after, limit).await
     }
 
+    /// A page of the enrolments that stand in this state, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub async fn enrolments_in_state(
+        &self,
+        ctx: &Ctx,
+        (state, after): (State, &After),
+        limit: usize,
+    ) -> Result<Vec<Enrolment>, StoreFault> {
+        store::enrolment::list_in_state(&self.store, ctx, (state, after), limit).await
+    }
+
     /// Devices of the same person, oldest first.
     pub(crate) async fn devices(&self, ctx: &Ctx, person: &str) -> Result<Vec<Enrolment>, StoreFault> {
         store::enrolment::of_person(&self.store, ctx, person, DEVICES_MAX).await
@@ -579,7 +600,7 @@ impl Idp {
     ///
     /// # Errors
     /// [`EnrolError`].
-    pub(crate) async fn approve_enrolment(
+    pub async fn approve_enrolment(
         &self,
         ctx: &Ctx,
         id: &str,
@@ -622,7 +643,7 @@ impl Idp {
     ///
     /// # Errors
     /// [`EnrolError`].
-    pub(crate) async fn revoke_enrolment(
+    pub async fn revoke_enrolment(
         &self,
         ctx: &Ctx,
         id: &str,
@@ -677,7 +698,7 @@ impl Idp {
     }
 }
 
-fn lost(error: CommitError<EnrolLost>) -> EnrolError {
+pub(crate) fn lost(error: CommitError<EnrolLost>) -> EnrolError {
     match error {
         CommitError::Fault(fault) => fault.into(),
         CommitError::Lost(lost) => match lost.what {

@@ -29,6 +29,7 @@ pub mod inbox;
 pub mod jobs;
 pub mod metadata;
 pub mod op;
+pub mod outbox;
 mod page;
 pub mod pages;
 pub mod par;
@@ -66,6 +67,7 @@ pub struct Idp {
     pub(crate) config: Arc<Config>,
     pub(crate) waiting: Arc<waiting::Waiting>,
     pub(crate) memory: Arc<op::Memory>,
+    pub(crate) pushing: Arc<outbox::Pushing>,
 }
 
 impl Idp {
@@ -78,6 +80,7 @@ impl Idp {
             config: Arc::new(config),
             waiting: Arc::default(),
             memory: Arc::default(),
+            pushing: Arc::default(),
         }
     }
 

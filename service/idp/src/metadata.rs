@@ -30,6 +30,9 @@ pub struct Metadata {
     signers: Vec<String>,
     /// Whose documents are accepted: `{kind, context, subject, certificate}`.
     anchors: Vec<Value>,
+    /// The relay over which sign-ins are pushed, where one is: `{network, url}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<Value>,
     /// Bounds and rules that a wallet must know.
     limits: Value,
 }
@@ -80,6 +83,9 @@ impl Idp {
                 .map(|der| base64::url_encode(der))
                 .collect(),
             anchors: self.accepted(ctx).await?,
+            relay: self
+                .push_network()
+                .map(|over| json!({ "network": crypto::hex::encode(&over.network.id), "url": over.url })),
             limits: json!({
                 "body_bytes_max": BODY_BYTES_MAX, "document_bytes_max": DOCUMENT_BYTES_MAX,
                 "session_ttl_s": self.config.session_ttl_s,

@@ -225,7 +225,7 @@ impl Idp {
             return Err(SigninError::RequestSpent);
         }
         if let Some(hint) = &request.login_hint {
-            self.address(ctx, &opened.sid, hint).await?;
+            self.address(ctx, &opened, hint).await?;
         }
         Ok(opened)
     }
@@ -296,7 +296,7 @@ impl Idp {
     ) -> Result<(), SigninError> {
         let loaded = self.browser_session(ctx, sid, cookie).await?;
         loaded.step(Input::Handle, ctx.now)?;
-        self.address(ctx, sid, handle).await
+        self.address(ctx, &loaded.opened(), handle).await
     }
 
     /// A browser posts an assertion that was verified, or was found false: one try.
@@ -320,14 +320,14 @@ impl Idp {
                 let person = &asserted.person;
                 let guard =
                     store::signin::assert(&self.store, ctx, sid.as_bytes(), facts.as_bytes(), person).await?;
-                let others = store::signin::unaddress_others(sid.as_bytes(), person);
-                if !self
-                    .store
-                    .housekeeping_guarded(ctx, Reason::SigninStep, vec![guard], vec![others])
-                    .await?
-                {
+                let mut others = vec![store::signin::unaddress_others(sid.as_bytes(), person)];
+                if loaded.row.enrolment.is_none() {
+                    others.extend(self.pushed(ctx, &loaded.opened(), Some(person)).await?);
+                }
+                if !self.store.housekeeping_guarded(ctx, Reason::SigninStep, vec![guard], others).await? {
                     return Err(SigninError::OutOfTurn);
                 }
+                self.ring(ctx);
                 self.changed(&loaded.row.name());
                 self.changed(person);
                 Ok(())
@@ -443,7 +443,8 @@ impl Idp {
     }
 
     /// Puts a session into the inbox of whoever has this handle, if limits allow. Nothing tells whether it did.
-    async fn address(&self, ctx: &Ctx, sid: &Sid, handle: &str) -> Result<(), SigninError> {
+    async fn address(&self, ctx: &Ctx, opened: &Opened, handle: &str) -> Result<(), SigninError> {
+        let sid = &opened.sid;
         // An unknown handle costs the same read and the same key.
         let parsed = Handle::parse(handle);
         let mac = self.handle_mac(ctx, &parsed.clone().unwrap_or(Handle::from_entropy([0; 5]))).await?;
@@ -453,7 +454,8 @@ impl Idp {
         let start = read.as_ref().map(|read| read.start(ctx.now_ms()));
         let (Some(read), Some(person::Start::Addressed { kept, pauses })) = (read, start) else {
             // A write of the same weight, or the time of the answer would tell a known handle from an unknown one.
-            let nobody = vec![store::signin::address(sid.as_bytes(), None)];
+            let mut nobody = vec![store::signin::address(sid.as_bytes(), None)];
+            nobody.extend(self.pushed(ctx, opened, None).await?);
             self.store.housekeeping(ctx, Reason::SigninStep, nobody).await?;
             return Ok(());
         };
@@ -461,10 +463,12 @@ impl Idp {
             store::signin::address(sid.as_bytes(), Some(&read.id)),
             store::enrolment::count_start(&kept, &read),
         ];
-        let others = vec![store::signin::unaddress_others(sid.as_bytes(), &read.id)];
+        let mut others = vec![store::signin::unaddress_others(sid.as_bytes(), &read.id)];
+        others.extend(self.pushed(ctx, opened, Some(&read.id)).await?);
         if !self.store.housekeeping_guarded(ctx, Reason::SigninStep, guards, others).await? {
             return Ok(());
         }
+        self.ring(ctx);
         if pauses {
             let event = tlog::event::Event::HandlePaused {
                 person: read.id.clone(),

@@ -94,6 +94,13 @@ macro_rules! signin_events {
             detail 1 enrolment: String, "the enrolment";
         }
 
+        /// A device takes sign-ins over a relay from now on, or no more.
+        EnrolmentPushSet = "enrolment-push-set", Done, Own, Pseudonym {
+            subject "person" person: String, "the person";
+            leaf 10 on: bool, "whether it does";
+            detail 1 enrolment: String, "the enrolment";
+        }
+
         /// The keys that wallets pin were published as a signed set.
         SealKeysPublished = "seal-keys-published", Done, Own, None {
             leaf 10 sha256: [u8; 32], "SHA-256 of the signed set";

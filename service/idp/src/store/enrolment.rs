@@ -3,7 +3,7 @@
 use crate::enrolment::{Enrolment, State};
 use crate::person::Person;
 use crypto::key::{KeyAlg, PublicKey};
-use store::{Ctx, Field, Row, Stmt, Store, StoreFault};
+use store::{Ctx, Row, Stmt, Store, StoreFault};
 use tenancy::After;
 
 pub(super) const STATEMENTS: &[&str] = &[
@@ -12,6 +12,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     OF_PERSON,
     OF_HANDLE,
     LIST,
+    LIST_IN_STATE,
     MOVE,
     COUNT_CLAIM,
     USED,
@@ -58,9 +59,16 @@ const LIST: &str = concat!(
     " FROM idp_enrolment WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND enrolment_id > $2))
      ORDER BY created_at_ms, enrolment_id LIMIT $3"
 );
+const LIST_IN_STATE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM idp_enrolment WHERE tenant_id = :tenant AND state = $3
+       AND (created_at_ms > $1 OR (created_at_ms = $1 AND enrolment_id > $2))
+     ORDER BY created_at_ms, enrolment_id LIMIT $4"
+);
 const MOVE: &str =
     "UPDATE idp_enrolment SET state = $3, revoked_at_ms = $4, waits_until_ms = $5, needs_operator = $6,
-     revision = revision + 1 WHERE tenant_id = :tenant AND enrolment_id = $1 AND revision = $2";
+     relay = CASE WHEN $3 = 'revoked' THEN NULL ELSE relay END, revision = revision + 1 WHERE tenant_id = :tenant AND enrolment_id = $1 AND revision = $2";
 const COUNT_CLAIM: &str = "UPDATE idp_enrolment SET claims = $2, claims_since_ms = $3
      WHERE tenant_id = :tenant AND enrolment_id = $1 AND state = 'active' AND claims = $4";
 const USED: &str =
@@ -115,8 +123,7 @@ pub(crate) async fn put(store: &Store, ctx: &Ctx, new: &NewEnrolment<'_>) -> Res
     let one = new.enrolment;
     let relay = match new.relay {
         Some(contact) => {
-            let field = Field { table: "idp_enrolment", column: "relay", row: &one.id };
-            Some(store.sealed(ctx, field, contact).await?)
+            Some(store.sealed(ctx, super::outbox::contact_of(&one.id), contact).await?)
         }
         None => None,
     };
@@ -168,6 +175,16 @@ pub(crate) async fn list(
 ) -> Result<Vec<Enrolment>, StoreFault> {
     let stmt = Stmt::new(LIST).int(after.at_ms).text(&after.id).int(limit as i64);
     many(store, ctx, stmt, limit).await
+}
+
+pub(crate) async fn list_in_state(
+    store: &Store,
+    ctx: &Ctx,
+    (state, after): (State, &After),
+    limit: usize,
+) -> Result<Vec<Enrolment>, StoreFault> {
+    let stmt = Stmt::new(LIST_IN_STATE).int(after.at_ms).text(&after.id).text(state.as_str());
+    many(store, ctx, stmt.int(limit as i64), limit).await
 }
 
 /// The one statement that decides between two who would move it: it must find the revision that was read.

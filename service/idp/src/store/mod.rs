@@ -3,6 +3,7 @@
 pub(crate) mod document_seal;
 pub(crate) mod enrolment;
 pub(crate) mod op;
+pub(crate) mod outbox;
 pub(crate) mod passkey;
 pub(crate) mod relying_party;
 pub(crate) mod result;
@@ -17,6 +18,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     list: &[
         ("0001_signin.sql", include_str!("../migrations/0001_signin.sql")),
         ("0002_op.sql", include_str!("../migrations/0002_op.sql")),
+        ("0003_outbox.sql", include_str!("../migrations/0003_outbox.sql")),
     ],
 };
 
@@ -26,6 +28,7 @@ pub fn statements() -> Vec<&'static str> {
         document_seal::STATEMENTS,
         enrolment::STATEMENTS,
         op::STATEMENTS,
+        outbox::STATEMENTS,
         passkey::STATEMENTS,
         relying_party::STATEMENTS,
         result::STATEMENTS,

@@ -8,6 +8,7 @@ mod house;
 mod leaks;
 mod limits;
 mod parties;
+mod pushing;
 mod rooms;
 mod seals;
 mod signing_in;

@@ -22,6 +22,7 @@ fn every_statement_of_the_source_is_tried() {
         include_str!("../../src/store/document_seal.rs"),
         include_str!("../../src/store/enrolment.rs"),
         include_str!("../../src/store/op.rs"),
+        include_str!("../../src/store/outbox.rs"),
         include_str!("../../src/store/passkey.rs"),
         include_str!("../../src/store/relying_party.rs"),
         include_str!("../../src/store/result.rs"),

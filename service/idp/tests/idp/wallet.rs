@@ -106,6 +106,18 @@ impl Wallet {
         answered
     }
 
+    /// Completes with this body; what the signed reply says.
+    pub(crate) async fn complete_with(&mut self, house: &House, body: &Value) -> Map<String, Value> {
+        let path = format!("/t/default/seal/enrolments/{}", self.id);
+        let jti = self.jti();
+        let proof = self.proof_with(house, ("PUT", &path), Some(body), (&jti, true));
+        let answered = house.raw("PUT", &path, &[("seal-proof", &proof)], Some(body)).await;
+        assert!(answered.status.is_success(), "{}", answered.text());
+        let reply = self.read(house, &answered, &jti);
+        self.handle = reply["handle"].as_str().unwrap().to_owned();
+        reply
+    }
+
     pub(crate) fn proof(&self, house: &House, (method, path): (&str, &str), body: Option<&Value>) -> String {
         self.proof_with(house, (method, path), body, (&self.jti(), false))
     }

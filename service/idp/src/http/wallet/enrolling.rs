@@ -14,14 +14,13 @@ use schemars::JsonSchema;
 use seal::code::FaceVerdict;
 use seal::code::answer::BODY_BYTES_MAX;
 use seal::code::keys::read_point;
+use seal::door::RELAY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tlog::event::Event;
 
 /// Bytes of an attestation: a chain of five certificates.
 const ATTESTATION_BYTES_MAX: usize = 24 << 10;
-/// Bytes of a relay invite: what one cell carries.
-const RELAY_BYTES_MAX: usize = 512;
 
 pub(super) fn doors() -> Doors<Idp> {
     Doors::new()
@@ -105,7 +104,7 @@ struct EnrolForm {
     face: Option<Value>,
     /// Proof of possession of D.
     d_proof: String,
-    /// An invite of the wallet's relay, which the server joins.
+    /// An invite of the relay network that the metadata names, base64url: sign-ins are pushed to it.
     #[serde(default)]
     relay: Option<String>,
 }
@@ -185,6 +184,9 @@ async fn complete(
         "assurance": made.assurance(seal::code::Acr::SealCode).to_value(),
         "expires_at": crate::signin::at(made.expires_at_ms).to_string(),
     });
+    if let Some(hello) = &done.hello {
+        content["relay"] = base64::url_encode(hello).into();
+    }
     if waits {
         content["state"] = "waiting".into();
         content["needs_operator"] = made.needs_operator.into();
@@ -208,9 +210,6 @@ fn completion(body: &[u8]) -> Result<Completion, Problem> {
     if let Some(face) = &form.face {
         FaceVerdict::from_value(face).map_err(|_| fault("/face", "is a face verdict"))?;
     }
-    if form.relay.as_ref().is_some_and(|relay| relay.len() > RELAY_BYTES_MAX) {
-        return Err(fault("/relay", "has at most 512 bytes"));
-    }
     Ok(Completion {
         dk: point("/dk", &form.dk)?,
         d: point("/d", &form.d)?,
@@ -221,6 +220,12 @@ fn completion(body: &[u8]) -> Result<Completion, Problem> {
         d_proof: bytes("/d_proof", &form.d_proof, 32)?
             .try_into()
             .map_err(|_| fault("/d_proof", "has 32 bytes"))?,
-        relay: form.relay,
+        relay: form.relay.as_deref().map(offered).transpose()?,
     })
+}
+
+/// The bytes of an offer of a relay contact.
+pub(super) fn offered(text: &str) -> Result<Vec<u8>, Problem> {
+    let found = base64::url_decode(text).ok().filter(|bytes| bytes.len() <= RELAY_BYTES_MAX);
+    found.ok_or_else(|| Problem::of(&pages::INVALID).at("/relay", "is base64url within its bound"))
 }

@@ -1,13 +1,14 @@
 //! The wallets' doors of Seal. Every request but the first carries `Seal-Proof`; what a wallet acts upon is signed by the reply key.
 //!
 //! ```text
-//! metadata ─► enrolling: begin, complete ─► device: itself, consents, inbox ─► session: claim, look, renew, answer
+//! metadata ─► enrolling: begin, complete ─► device: itself, consents, inbox; push ─► session: claim, look, renew, answer
 //! ```
 //! Who calls is settled in [`caller`] before any of them runs.
 
 mod caller;
 mod device;
 mod enrolling;
+mod push;
 mod session;
 
 use super::refusal;
@@ -26,7 +27,7 @@ const HELP_PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<head><meta charse
 Scan the code on the first device with it, or open the link on the device that has it.</p></main></body>\n</html>\n";
 
 pub(super) fn doors() -> Doors<Idp> {
-    public().and(enrolling::doors()).and(device::doors()).and(session::doors())
+    public().and(enrolling::doors()).and(device::doors()).and(push::doors()).and(session::doors())
 }
 
 fn public() -> Doors<Idp> {
