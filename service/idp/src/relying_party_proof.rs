@@ -35,15 +35,15 @@ const SECTOR_BYTES_MAX: usize = 64 << 10;
 const PROOF_SKEW_S: i64 = 600;
 
 /// Bits of what was proved, as they stand in the seal and in the event.
-pub(crate) const PROVED_KEYS: u64 = 1;
+pub const PROVED_KEYS: u64 = 1;
 /// The origins showed the challenge.
-pub(crate) const PROVED_ORIGINS: u64 = 2;
+pub const PROVED_ORIGINS: u64 = 2;
 /// An operator vouched for the origins.
-pub(crate) const VOUCHED: u64 = 4;
+pub const VOUCHED: u64 = 4;
 
 impl RelyingParty {
     /// What it proved, as bits of its seal.
-    pub(crate) fn proof_bits(&self) -> u64 {
+    pub fn proof_bits(&self) -> u64 {
         let keys = if self.keys.is_empty() { 0 } else { PROVED_KEYS };
         keys | if self.metadata.origin_proof == "operator" { VOUCHED } else { PROVED_ORIGINS }
     }

@@ -21,6 +21,7 @@ pub mod member;
 pub mod network;
 pub mod page;
 mod publish;
+pub mod standing;
 pub mod store;
 
 use ::store::{Ctx, Store, TenantId};

@@ -24,7 +24,6 @@ pub const NOT_RAISED_YET: &[&str] = &[
     "schema-migrated",
     // tenancy
     "config-document-changed",
-    "operator-session-opened",
 ];
 
 /// Names of rooms in the making, whose tests come with their doors. The list only shrinks: an entry that is raised and asserted

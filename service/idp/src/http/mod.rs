@@ -6,7 +6,7 @@ mod enrolments;
 mod op;
 mod passkeys;
 mod posted;
-pub(crate) mod refusal;
+pub mod refusal;
 mod seals;
 mod visitor;
 mod wallet;

@@ -51,7 +51,8 @@ pub(super) fn seal(fault: SealError) -> Problem {
     }
 }
 
-pub(super) fn enrol(fault: EnrolError) -> Problem {
+/// How a refused enrolment reads at a door.
+pub fn enrol(fault: EnrolError) -> Problem {
     let recorded = fault.code().is_some();
     let problem = match fault {
         EnrolError::NotFound => Problem::of(&pages::NOT_FOUND),

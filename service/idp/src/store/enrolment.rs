@@ -122,9 +122,7 @@ pub(crate) struct NewEnrolment<'a> {
 pub(crate) async fn put(store: &Store, ctx: &Ctx, new: &NewEnrolment<'_>) -> Result<Stmt, StoreFault> {
     let one = new.enrolment;
     let relay = match new.relay {
-        Some(contact) => {
-            Some(store.sealed(ctx, super::outbox::contact_of(&one.id), contact).await?)
-        }
+        Some(contact) => Some(store.sealed(ctx, super::outbox::contact_of(&one.id), contact).await?),
         None => None,
     };
     Ok(Stmt::new(PUT)

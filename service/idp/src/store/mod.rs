@@ -2,6 +2,7 @@
 
 pub(crate) mod document_seal;
 pub(crate) mod enrolment;
+pub(crate) mod history;
 pub(crate) mod op;
 pub(crate) mod outbox;
 pub(crate) mod passkey;
@@ -27,6 +28,7 @@ pub fn statements() -> Vec<&'static str> {
     let files: &[&[&'static str]] = &[
         document_seal::STATEMENTS,
         enrolment::STATEMENTS,
+        history::STATEMENTS,
         op::STATEMENTS,
         outbox::STATEMENTS,
         passkey::STATEMENTS,

@@ -279,7 +279,7 @@ fn of_row(row: &Row) -> Result<ResultRow, StoreFault> {
     })
 }
 
-fn line_of_row(row: &Row) -> Result<HistoryRow, StoreFault> {
+pub(super) fn line_of_row(row: &Row) -> Result<HistoryRow, StoreFault> {
     Ok(HistoryRow {
         id: row.text(0)?,
         client_id: row.text(1)?,
