@@ -32,7 +32,7 @@ pub(super) const CLIENT_BYTES_MAX: usize = 1 << 10;
 /// HELLO must come within this.
 pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is pushed must be taken by the socket within this.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a quiet link is asked whether it is there: below the idle bound of the listener.
 pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
 /// Wrong turns in a row after which a link closes.

@@ -6,6 +6,8 @@ mod public;
 mod refusal;
 mod wire;
 
+pub use link::WRITE_TIMEOUT;
+
 use crate::Relay;
 use edge::Doors;
 

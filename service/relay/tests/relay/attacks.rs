@@ -178,32 +178,40 @@ async fn idle_sockets_of_one_address_are_bounded_until_a_turn_is_accepted() {
     assert_eq!(fourth.take(round, &cell(9)).await, TurnCode::Accepted);
 }
 
-/// 32: who does not read is dropped; the others get their rows.
+/// 32: who does not read is cut off within the bound of a write; the others get every round meanwhile.
 #[tokio::test]
-async fn a_reader_that_does_not_read_is_dropped_and_the_others_get_their_rows() {
-    // Rounds of 4 MB, so that the buffers of a socket are full after a few.
-    let house = House::with(|config| config.clients_max = Some(8_000)).await;
+async fn a_reader_that_does_not_read_is_cut_off_within_its_bound_and_the_others_get_every_round() {
+    // 8,000 covers make rounds of 4 MB, which no buffer of a socket holds for long.
+    let law = mailbox::cover::Mechanism::Gaussian { sigma2: 1 };
+    let cover = mailbox::cover::Cover::new(law, 8_000).unwrap();
+    let house = House::with(|config| config.cover = Some(cover)).await;
     let (mut ana, mut slow) = (house.client().await, house.client().await);
-    let mut servers = Vec::new();
-    for _ in 0..16 {
-        servers.push(house.client_of(Class::Normal, 16).await);
-    }
-    let mut number = 0;
-    for _ in 0..4 {
+    assert_eq!(house.relay.links_open(), 2);
+    let began = std::time::Instant::now();
+    let (mut number, mut rounds) = (0, 0);
+    while house.relay.links_open() == 2 {
         let round = house.round();
-        slow.send(slow.turn(round, &cell(number))).await;
+        // It goes on taking turns as long as anybody hears it, and reads nothing.
+        slow.send_if_heard(slow.turn(round, &cell(number))).await;
         assert_eq!(ana.take(round, &cell(number + 1)).await, TurnCode::Accepted);
         number += 2;
-        for server in &mut servers {
-            for _ in 0..16 {
-                assert_eq!(server.take(round, &cell(number)).await, TurnCode::Accepted);
-                number += 1;
-            }
-        }
         house.pass(ROUND_MS).await;
         let (of, rows) = ana.rows().await;
-        assert_eq!((of, rows.len()), (round, 258));
+        assert_eq!(of, round);
+        assert!(rows.len() > 7_900 && rows.contains(&cell(number - 1)));
+        rounds += 1;
+        // The bound is of the system's time, so a busy machine is given as much again, and more.
+        assert!(
+            began.elapsed() < 6 * tessera_relay::http::WRITE_TIMEOUT,
+            "it is still there after {rounds} rounds"
+        );
+        house.sequence().await;
     }
+    assert!(rounds >= 1);
+    let round = house.round();
+    assert_eq!(ana.take(round, &cell(number)).await, TurnCode::Accepted);
+    house.pass(ROUND_MS).await;
+    assert_eq!(ana.rows().await.0, round);
 }
 
 /// Another network, a manifest that is not in force, private retrieval that one relay does not have.

@@ -309,6 +309,12 @@ impl Client {
         let _ = self.socket.send(Message::Binary(frame.into())).await;
     }
 
+    /// Sends a frame if the socket takes it at once: whoever does not read may not be read either.
+    pub(crate) async fn send_if_heard(&mut self, frame: Vec<u8>) {
+        let sending = self.socket.send(Message::Binary(frame.into()));
+        let _ = tokio::time::timeout(Duration::from_millis(100), sending).await;
+    }
+
     pub(crate) async fn text(&mut self, text: &str) {
         let _ = self.socket.send(Message::Text(text.into())).await;
     }
