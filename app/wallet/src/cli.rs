@@ -9,11 +9,13 @@
 mod answer;
 mod consent;
 mod place;
+mod push;
 mod relay;
 mod signin;
 mod trouble;
 
 pub use place::Place;
+pub use push::Push;
 pub use relay::{Alone, Contacts, Join, MakeInvite, Receive, Send};
 pub use signin::{AddPasskey, Approve, Enrol};
 pub use trouble::Trouble;
@@ -49,6 +51,9 @@ pub enum Verb {
     Enrol(Enrol),
     /// Decide on a sign-in, with the code that its page shows
     Approve(Approve),
+    /// How sign-ins come: pushed over the relay, or asked for
+    #[command(subcommand)]
+    Push(Push),
     /// Get a link that adds one passkey to the browser in which you open it
     Passkey(AddPasskey),
     /// What was shown to whom, and what was signed in where; kept only here
@@ -244,6 +249,7 @@ pub fn perform(verb: &Verb, terminal: &mut Terminal<'_>) -> Result<(), Trouble> 
         Verb::Present(args) => present(args, terminal),
         Verb::Enrol(args) => signin::enrol(args, terminal),
         Verb::Approve(args) => signin::approve(args, terminal),
+        Verb::Push(verb) => push::push(verb, terminal),
         Verb::Passkey(args) => signin::passkey(args, terminal),
         Verb::History(args) => history(args, terminal),
         Verb::Trust(verb) => trust(verb, terminal),

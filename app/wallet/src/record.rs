@@ -102,6 +102,9 @@ pub(crate) struct EnrolmentRecord {
     pub(crate) document: Option<String>,
     /// End.
     pub(crate) expires_at_ms: i64,
+    /// Id of the relay contact by which its sign-ins come, hexadecimal; none where the wallet asks.
+    #[serde(default)]
+    pub(crate) push: Option<String>,
 }
 
 /// One sign-in: who asked and what was decided. Claims are named by their scopes, never written down.
@@ -180,6 +183,23 @@ pub(crate) struct OutgoingRecord {
     text: String,
     /// When it was written, in Unix milliseconds.
     at_ms: u64,
+}
+
+/// A sign-in that was pushed; nothing of it is signed yet.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PushRecord {
+    v: u8,
+    /// What is claimed.
+    pub(crate) claim_uri: String,
+    /// When it ends, Unix seconds.
+    pub(crate) expires_at_s: i64,
+}
+
+impl PushRecord {
+    /// A push that came just now.
+    pub(crate) fn of(claim_uri: &str, expires_at_s: i64) -> Self {
+        Self { v: VERSION, claim_uri: claim_uri.to_owned(), expires_at_s }
+    }
 }
 
 impl MembershipRecord {

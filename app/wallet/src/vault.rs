@@ -60,6 +60,8 @@ pub enum Kind {
     Letter,
     /// A letter that waits for the process that is online.
     Outgoing,
+    /// A sign-in that was pushed.
+    Push,
 }
 
 impl Kind {
@@ -75,6 +77,7 @@ impl Kind {
             Self::Mailbox => "mailbox",
             Self::Letter => "letter",
             Self::Outgoing => "outgoing",
+            Self::Push => "push",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The verbs of a member: join, invite, contacts, send, receive, privacy, daemon.
 
-use super::{Place, Terminal, Trouble, answer};
+use super::{Place, Terminal, Trouble, answer, push};
 use crate::engine::Wallet;
 use crate::engine::relay::{Letter, Mailbox, Membership, RelayError, RelayLink, Stay, Told, find, shown_id};
 use crate::page;
@@ -379,6 +379,7 @@ pub(super) fn privacy(args: &Alone, terminal: &mut Terminal<'_>) -> Result<(), T
         })
         .collect::<Vec<Value>>()
         .into();
+    answer["sign_in_push"] = push::told(&wallet, &membership)?;
     answer["not_protected"] = NOT_PROTECTED.into();
     terminal.answer(&answer)
 }
@@ -523,6 +524,7 @@ fn quoted(name: &str) -> String {
 fn tell(told: &Told<'_>, terminal: &mut Terminal<'_>) {
     let said = match told {
         Told::Round(_) | Told::Letters(_) => return,
+        Told::Push(pushed) => push::said(pushed),
         Told::Online => "online".to_owned(),
         Told::Broken(fault) => format!("{fault}; trying again"),
         Told::Notice(notice) => match notice {

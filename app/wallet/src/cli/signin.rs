@@ -191,6 +191,7 @@ fn summary(enrolled: &EnrolmentSummary) -> Value {
         "assurance": enrolled.assurance,
         "expires_at": enrolled.expires_at.to_string(),
         "waits_until": enrolled.waits_until.map(|at| at.to_string()),
+        "sign_ins": if enrolled.pushes { "pushed over the relay" } else { "asked for" },
     })
 }
 

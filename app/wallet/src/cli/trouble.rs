@@ -93,6 +93,7 @@ impl From<RelayError> for Trouble {
             | RelayError::Accept(AcceptRefusal::Full)
             | RelayError::Send(SendRefusal::Queue(QueueRefusal::Full))
             | RelayError::OutgoingFull => &page::FULL,
+            RelayError::OnlyPushes => &page::NO_CONTACT,
             RelayError::Accept(
                 AcceptRefusal::Network
                 | AcceptRefusal::Expired

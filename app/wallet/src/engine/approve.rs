@@ -116,11 +116,18 @@ impl Wallet {
         Err(SigninError::NotEnrolled)
     }
 
-    /// Claims the sign-in that waits for this person, if one does, at any provider.
+    /// Claims the sign-in that waits for this person, if one does, at any provider: one that was pushed, else whatever an inbox has.
     ///
     /// # Errors
     /// [`SigninError`].
     pub fn claim_next(&self) -> Result<Claimed, SigninError> {
+        for uri in self.pushed_links()? {
+            match self.claim(&uri) {
+                // Answered already, or taken by another device.
+                Err(SigninError::Door(DoorFault::Refused { status: 404 | 409, .. })) => {}
+                other => return other,
+            }
+        }
         for device in self.devices()? {
             let (_, body) = device.ask(&self.client, &Ask::get("inbox?wait=0".to_owned()), (self.clock)())?;
             if let Some(uri) = waiting(&body)? {

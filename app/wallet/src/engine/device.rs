@@ -5,7 +5,7 @@
 use super::{Wallet, WalletFault};
 use crate::http::{Client, HttpFault};
 use crate::record::{self, EnrolmentRecord};
-use crate::vault::Kind;
+use crate::vault::{Kind, VaultFault};
 use crypto::jose::jws::{self, Draft};
 use crypto::key::{Ecdh, KeyAlg, PrivateKey, PublicKey, SignAlg, SignError};
 use crypto::{base64, random};
@@ -198,14 +198,25 @@ impl Wallet {
     /// # Errors
     /// [`WalletFault`].
     pub fn devices(&self) -> Result<Vec<Device>, WalletFault> {
-        let broken =
-            |id: &str| WalletFault::Vault(crate::vault::VaultFault::Broken(format!("enrolment {id}")));
-        let mut devices = Vec::new();
-        for (id, bytes) in self.vault.list(Kind::Enrolment)? {
-            let record = record::decode(bytes.expose()).ok_or_else(|| broken(&id))?;
-            devices.push(Device::of(record).ok_or_else(|| broken(&id))?);
-        }
-        Ok(devices)
+        let broken = |id: &str| WalletFault::Vault(VaultFault::Broken(format!("enrolment {id}")));
+        let device = |record: EnrolmentRecord| {
+            let id = record.binding.clone();
+            Device::of(record).ok_or_else(|| broken(&id))
+        };
+        self.enrolment_records()?.into_iter().map(device).collect()
+    }
+
+    /// The same as they are kept.
+    pub(super) fn enrolment_records(&self) -> Result<Vec<EnrolmentRecord>, VaultFault> {
+        let broken = |id: &str| VaultFault::Broken(format!("enrolment {id}"));
+        let all = self.vault.list(Kind::Enrolment)?;
+        all.iter().map(|(id, bytes)| record::decode(bytes.expose()).ok_or_else(|| broken(id))).collect()
+    }
+
+    /// Keeps what is known of a device.
+    pub(super) fn keep_device(&mut self, device: &Device) -> Result<(), WalletFault> {
+        let record = &device.record;
+        Ok(self.vault.put(Kind::Enrolment, &record.binding, &record::encode(record))?)
     }
 }
 

@@ -9,7 +9,7 @@
 use super::device::{Ask, Device, DoorFault, ENROLMENTS_MAX, Key, refusal};
 use super::{Wallet, WalletFault};
 use crate::record::{self, EnrolmentRecord};
-use crate::vault::{Kind, VaultFault};
+use crate::vault::VaultFault;
 use crypto::base64;
 use crypto::key::{AgreeError, Ecdh, KeyAlg, PrivateKey};
 use openid::errand::{Errand, Method};
@@ -64,6 +64,8 @@ pub struct EnrolmentSummary {
     pub expires_at: jiff::Timestamp,
     /// Until when it waits, where it must.
     pub waits_until: Option<jiff::Timestamp>,
+    /// Whether its sign-ins come over the relay; else the wallet asks.
+    pub pushes: bool,
 }
 
 impl Wallet {
@@ -95,6 +97,7 @@ impl Wallet {
         let (dk, d) = (PrivateKey::generate(KeyAlg::P256), Ecdh::generate());
         let (_, s) = metadata.agreement.first().ok_or_else(|| unreadable(&"its agreement key"))?;
         let prk = enrolment_prk(&d, s, &begun.challenge)?;
+        let offered = self.push_offered(metadata.relay.as_deref());
         let enrolling = Enrolling {
             dk: dk.public(),
             d: d.public(),
@@ -104,7 +107,7 @@ impl Wallet {
             anchor: document.unwrap_or_default().to_vec(),
             face: FaceVerdict::none(),
             d_proof: enrolment_proof(&prk, &dk.public(), &begun.challenge),
-            relay: None,
+            relay: offered.as_ref().map(|(_, offer)| offer.invite().encode().expose().clone()),
         };
         let draft = pinned(base, &metadata, &begun, (&dk, &d), document);
         let mut device = Device::of(draft).ok_or_else(|| unreadable(&"its keys or certificates"))?;
@@ -123,9 +126,12 @@ impl Wallet {
         device.record.handle.clone_from(&enrolled.handle);
         device.record.device.clone_from(&enrolled.device);
         device.record.expires_at_ms = enrolled.expires_at.as_millisecond();
-        self.vault
-            .put(Kind::Enrolment, &enrolled.binding, &record::encode(&device.record))
-            .map_err(WalletFault::from)?;
+        if let (Some((mut mailbox, offer)), Some(hello)) = (offered, &enrolled.relay) {
+            // Without the contact the device is enrolled all the same, and asks.
+            let contact = self.push_begun(&mut mailbox, &offer, hello, &metadata.issuer).ok();
+            device.record.push = contact.map(|contact| crypto::hex::encode(&contact.0));
+        }
+        self.keep_device(&device)?;
         Ok(EnrolmentSummary {
             issuer: metadata.issuer,
             handle: enrolled.handle,
@@ -133,10 +139,11 @@ impl Wallet {
             assurance: enrolled.assurance,
             expires_at: enrolled.expires_at,
             waits_until: enrolled.waits_until,
+            pushes: device.record.push.is_some(),
         })
     }
 
-    fn metadata(&self, base: &str) -> Result<Metadata, EnrolError> {
+    pub(super) fn metadata(&self, base: &str) -> Result<Metadata, EnrolError> {
         let url = format!("{base}/seal/metadata");
         let answer = self
             .client
@@ -200,5 +207,6 @@ fn pinned(
         anchors: texts(&metadata.anchors),
         document: document.map(text),
         expires_at_ms: 0,
+        push: None,
     }
 }

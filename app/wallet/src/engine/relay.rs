@@ -12,9 +12,11 @@
 mod doors;
 mod link;
 mod online;
+mod push;
 
 pub use doors::RelayFault;
 pub use online::{Stay, Told};
+pub use push::{PushError, PushState, Pushed, PushedSignin};
 
 use super::{Wallet, new_id};
 use crate::record::{self, LetterRecord, MembershipRecord, OutgoingRecord};
@@ -85,6 +87,9 @@ pub enum RelayError {
     /// As many letters wait as can.
     #[error("{OUTGOING_MAX} letters wait for the process that is online")]
     OutgoingFull,
+    /// The contact reads nothing.
+    #[error("this contact pushes sign-ins and reads nothing")]
+    OnlyPushes,
 }
 
 /// What is read from a link before anything is done.
@@ -262,6 +267,9 @@ impl Wallet {
         id: ContactId,
         text: &[u8],
     ) -> Result<(u32, usize), RelayError> {
+        if self.only_pushes(id)? {
+            return Err(RelayError::OnlyPushes);
+        }
         let now_ms = self.relay_now_ms();
         let queued = mailbox.client_mut().send(id, text, now_ms)?;
         self.store_mailbox(mailbox)?;
@@ -273,6 +281,9 @@ impl Wallet {
     /// # Errors
     /// [`RelayError::OutgoingFull`].
     pub fn relay_leave(&mut self, id: ContactId, text: &[u8]) -> Result<(), RelayError> {
+        if self.only_pushes(id)? {
+            return Err(RelayError::OnlyPushes);
+        }
         if self.vault.count(Kind::Outgoing)? >= OUTGOING_MAX {
             return Err(RelayError::OutgoingFull);
         }
@@ -288,7 +299,7 @@ impl Wallet {
     /// [`RelayError`].
     pub fn relay_block(&mut self, mailbox: &mut Mailbox, id: ContactId) -> Result<(), RelayError> {
         mailbox.client_mut().block(id);
-        self.store_mailbox(mailbox)
+        self.store_mailbox(mailbox).map(drop)
     }
 
     /// Forgets a contact and its keys; letters stay.
@@ -353,11 +364,20 @@ impl Wallet {
         u64::try_from(self.clock_ms()).unwrap_or(0)
     }
 
-    /// State and the letters that came with it, in one transaction.
-    fn store_mailbox(&mut self, mailbox: &mut Mailbox) -> Result<(), RelayError> {
+    /// State, and the letters and pushes that came with it, in one transaction; the pushes.
+    fn store_mailbox(&mut self, mailbox: &mut Mailbox) -> Result<Vec<Pushed>, RelayError> {
+        let mut pushes = Vec::new();
         let mut records: Vec<(Kind, String, Secret<Vec<u8>>)> = Vec::new();
         let order = mailbox.client_mut().take_messages();
         for (order, message) in (0..).zip(order) {
+            if message.class == mailbox::cell::Class::Fast {
+                let Some(pushed) = self.judged(&message)? else { continue };
+                if let Some((id, bytes)) = self.push_record(&pushed)? {
+                    records.push((Kind::Push, id, bytes));
+                }
+                pushes.push(pushed);
+                continue;
+            }
             let record = letter_of(&message, mailbox.client().contact(message.contact), order);
             records.push((Kind::Letter, new_id("ltr"), Secret::new(record::encode(&record))));
         }
@@ -370,7 +390,8 @@ impl Wallet {
         }
         let records: Vec<_> =
             records.iter().map(|(kind, id, bytes)| (*kind, id.as_str(), &bytes.expose()[..])).collect();
-        Ok(self.vault.put_all(&records)?)
+        self.vault.put_all(&records)?;
+        Ok(pushes)
     }
 
     /// Letters that others of this wallet left go into the outbox; what cannot be sent is dropped with its contact.
@@ -428,7 +449,7 @@ impl Wallet {
     }
 
     fn load(&self, membership: &Membership) -> Result<Client, RelayError> {
-        load(&self.vault, membership)
+        load(&self.vault, membership, self.member_settings()?)
     }
 }
 
@@ -509,12 +530,11 @@ fn contact_id(digits: &str) -> Option<ContactId> {
     hex::decode(digits).ok()?.try_into().ok().map(ContactId)
 }
 
-fn load(vault: &Vault, membership: &Membership) -> Result<Client, RelayError> {
+fn load(vault: &Vault, membership: &Membership, settings: Settings) -> Result<Client, RelayError> {
     let broken = |what: &str| VaultFault::Broken(format!("mailbox {what}"));
     let network = Network::of(membership.manifest.network(), membership.manifest.manifest());
     let core = vault.load(Kind::Mailbox, CORE)?.ok_or_else(|| broken(CORE))?;
-    let mut client =
-        Client::decode_core(core.expose(), network, Settings::MEMBER).map_err(|_| broken(CORE))?;
+    let mut client = Client::decode_core(core.expose(), network, settings).map_err(|_| broken(CORE))?;
     for (id, bytes) in vault.list(Kind::Mailbox)? {
         if id != CORE {
             client.add_contact(bytes.expose()).map_err(|_| broken(&id))?;

@@ -2,8 +2,9 @@
 
 use super::doors::{self, RelayFault};
 use super::link::Link;
-use super::{Letter, Mailbox, RelayError, Wallet};
+use super::{Letter, Mailbox, Pushed, RelayError, Wallet};
 use crypto::secret::Secret;
+use mailbox::calendar::Calendar;
 use mailbox::cell::Class;
 use mailbox::client::{Client, Effect, Input, Moment, NULL_BUCKET, Notice, Reason, Turn};
 use mailbox::frame::{CloseCode, Fetch, FromClient, FromRelay, Hello, Parts, TOKEN_BYTES, Welcome, Whole};
@@ -20,6 +21,8 @@ const TRIES_MAX: u32 = 5;
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// The longest wait for a frame while nothing is due: letters that others leave are looked for this often.
 const WAIT_MAX: Duration = Duration::from_secs(1);
+/// The same while two links are open: one thread looks at them in turn.
+const WAIT_IN_TURN: Duration = Duration::from_millis(25);
 
 /// How long to stay.
 pub struct Stay<'a> {
@@ -42,15 +45,24 @@ pub enum Told<'a> {
     Round(u64),
     /// Letters came, and are stored.
     Letters(&'a [Letter]),
+    /// A sign-in was pushed, and is kept; or why it was not.
+    Push(&'a Pushed),
     /// Something the person should know.
     Notice(Notice),
     /// The link broke; another try follows.
     Broken(&'a RelayFault),
 }
 
+/// The connections of a member: one to the normal class, and one to the fast class where sign-ins may come by it.
+struct Links {
+    normal: Session,
+    fast: Option<Session>,
+}
+
 /// One connection.
 struct Session {
     link: Link,
+    calendar: Calendar,
     epoch: VerifiedEpoch,
     cascade: Vec<(u8, Identity)>,
     path: onion::Path,
@@ -70,7 +82,9 @@ impl Wallet {
             let before = rounds;
             let ended = self.session(mailbox, stay, &mut rounds);
             self.step(mailbox, Input::Lost, None, stay)?;
-            self.store_mailbox(mailbox)?;
+            for pushed in self.store_mailbox(mailbox)? {
+                (stay.told)(Told::Push(&pushed));
+            }
             match ended {
                 Ok(()) => return Ok(rounds),
                 Err(RelayError::Relay(fault)) if may_pass(&fault) => {
@@ -93,8 +107,12 @@ impl Wallet {
         stay: &mut Stay<'_>,
         rounds: &mut u64,
     ) -> Result<(), RelayError> {
-        let (mut session, welcome, round_trip) = self.connect(mailbox)?;
-        let it = session.epoch.epoch();
+        let (normal, welcome, round_trip) = self.connect(mailbox, Class::Normal)?;
+        let (settings, network) = (mailbox.client().settings(), mailbox.client().network());
+        let in_fast = settings.fast_turns > 0 && network.calendar.round_ms(Class::Fast).is_some();
+        let fast = if in_fast { Some(self.connect(mailbox, Class::Fast)?.0) } else { None };
+        let mut links = Links { normal, fast };
+        let it = links.normal.epoch.epoch();
         let buckets = it.class(Class::Normal).map_or(1, |class| class.buckets);
         let facts = Input::Epoch { epoch: it.epoch, buckets: u16::try_from(buckets).unwrap_or(1) };
         self.step(mailbox, facts, None, stay)?;
@@ -106,19 +124,19 @@ impl Wallet {
             let enough = *rounds >= stay.rounds_min && (stay.done)(mailbox.client());
             let ends = enough || stay.rounds_max.is_some_and(|max| *rounds >= max);
             if ends && mailbox.client().is_answered() {
-                session.link.close();
+                links.close();
                 return Ok(());
             }
             self.take_outgoing(mailbox)?;
             let now_ms = self.relay_now_ms();
             let due = mailbox.client().poll_timeout(now_ms).map(|at| at.saturating_sub(now_ms));
             if due == Some(0) {
-                self.step(mailbox, Input::Tick, Some(&mut session), stay)?;
+                self.step(mailbox, Input::Tick, Some(&mut links), stay)?;
                 continue;
             }
             let wait = due.map_or(WAIT_MAX, Duration::from_millis).min(WAIT_MAX);
-            if let Some(frame) = session.link.receive(wait)?
-                && self.hear(mailbox, &mut session, &frame, stay)?
+            if let Some((class, frame)) = links.receive(wait)?
+                && self.hear(mailbox, &mut links, (class, &frame), stay)?
             {
                 *rounds += 1;
                 (stay.told)(Told::Round(*rounds));
@@ -126,13 +144,13 @@ impl Wallet {
         }
     }
 
-    /// Asks for the epoch, opens the link and says HELLO.
-    fn connect(&self, mailbox: &Mailbox) -> Result<(Session, Welcome, Duration), RelayError> {
+    /// Asks for the epoch, opens the link to a class and says HELLO.
+    fn connect(&self, mailbox: &Mailbox, class: Class) -> Result<(Session, Welcome, Duration), RelayError> {
         let membership = mailbox.membership();
         let (http, url) = (self.client(), membership.url.as_str());
         let epoch = doors::epoch(http, url, &membership.manifest)?;
         let it = epoch.epoch();
-        let buckets = it.class(Class::Normal).map_or(1, |class| class.buckets);
+        let buckets = it.class(class).map_or(1, |class| class.buckets);
         let bucket = mailbox.client().own_bucket(it.epoch, u16::try_from(buckets).unwrap_or(1));
         let relays = &membership.manifest.manifest().relays;
         let cascade = it
@@ -140,7 +158,7 @@ impl Wallet {
             .iter()
             .filter_map(|place| Some((*place, relays.get(usize::from(*place))?.identity)))
             .collect();
-        let path = onion::Path::new(&epoch, Class::Normal);
+        let path = onion::Path::new(&epoch, class);
         let mut link = Link::open(http, url)?;
         let hello = Hello {
             network: membership.manifest.network(),
@@ -150,7 +168,7 @@ impl Wallet {
             bucket,
         };
         let said = Instant::now();
-        link.send(FromClient::Hello(hello).encode(Class::Normal))?;
+        link.send(FromClient::Hello(hello).encode(class))?;
         let welcome = loop {
             let left = WELCOME_TIMEOUT.saturating_sub(said.elapsed());
             if left.is_zero() {
@@ -158,7 +176,7 @@ impl Wallet {
             }
             let Some(frame) = link.receive(left)? else { continue };
             match FromRelay::parse(&frame) {
-                Ok((Class::Normal, FromRelay::Welcome(welcome))) => break welcome,
+                Ok((of, FromRelay::Welcome(welcome))) if of == class => break welcome,
                 Ok((_, FromRelay::Close(close))) => return Err(closed(close.code).into()),
                 _ => return Err(RelayFault::Link("no WELCOME".to_owned()).into()),
             }
@@ -166,7 +184,8 @@ impl Wallet {
         if welcome.epoch_digest != epoch.digest() {
             return Err(closed(CloseCode::Epoch).into());
         }
-        let session = Session { link, epoch, cascade, path, parts: Parts::default(), stated: None };
+        let calendar = membership.manifest.manifest().calendar();
+        let session = Session { link, calendar, epoch, cascade, path, parts: Parts::default(), stated: None };
         Ok((session, welcome, said.elapsed()))
     }
 
@@ -174,19 +193,23 @@ impl Wallet {
     fn hear(
         &mut self,
         mailbox: &mut Mailbox,
-        session: &mut Session,
-        frame: &[u8],
+        links: &mut Links,
+        (of, frame): (Class, &[u8]),
         stay: &mut Stay<'_>,
     ) -> Result<bool, RelayError> {
         let broken = |fault: &dyn std::fmt::Display| RelayFault::Link(fault.to_string());
         let (class, frame) = FromRelay::parse(frame).map_err(|fault| broken(&fault))?;
+        if class != of {
+            return Err(broken(&"a frame of another class").into());
+        }
+        let Some(session) = links.of(class) else { return Ok(false) };
         match frame {
             FromRelay::Welcome(_) => Err(broken(&"a second WELCOME").into()),
             FromRelay::Close(close) => Err(closed(close.code).into()),
             FromRelay::Turned { number, turned } => {
                 let turn = u8::try_from(number).unwrap_or(u8::MAX);
                 let input = Input::Turned { class, round: turned.round, turn, code: turned.code };
-                self.step(mailbox, input, Some(session), stay)?;
+                self.step(mailbox, input, Some(links), stay)?;
                 Ok(false)
             }
             FromRelay::Part(part) => {
@@ -197,8 +220,8 @@ impl Wallet {
                         let stated = round.signed.unverified().round;
                         match doors::checked(round.signed, stated, &session.expected(class)) {
                             Ok(statement) => {
-                                self.step(mailbox, Input::Cleared(Reason::WeakStatement), None, stay)?;
                                 session.stated = Some((statement, round.path));
+                                self.step(mailbox, Input::Cleared(Reason::WeakStatement), None, stay)?;
                             }
                             Err(_) => {
                                 self.step(mailbox, Input::Trouble(Reason::WeakStatement), None, stay)?;
@@ -214,7 +237,7 @@ impl Wallet {
                             return Ok(false);
                         }
                         let input = Input::Rows { class, round: bucket.round, rows: &bucket.rows };
-                        self.step(mailbox, input, Some(session), stay)?;
+                        self.step(mailbox, input, Some(links), stay)?;
                         Ok(class == Class::Normal)
                     }
                 }
@@ -227,7 +250,7 @@ impl Wallet {
         &mut self,
         mailbox: &mut Mailbox,
         input: Input<'_>,
-        mut session: Option<&mut Session>,
+        mut links: Option<&mut Links>,
         stay: &mut Stay<'_>,
     ) -> Result<(), RelayError> {
         let mut entropy = crypto::random::fill;
@@ -239,7 +262,9 @@ impl Wallet {
             match effect {
                 Effect::Save => {
                     let before = self.vault.count(crate::vault::Kind::Letter)?;
-                    self.store_mailbox(mailbox)?;
+                    for pushed in self.store_mailbox(mailbox)? {
+                        (stay.told)(Told::Push(&pushed));
+                    }
                     if self.vault.count(crate::vault::Kind::Letter)? > before {
                         let unread: Vec<Letter> =
                             self.letters()?.into_iter().filter(|letter| !letter.record.is_read).collect();
@@ -248,13 +273,13 @@ impl Wallet {
                 }
                 Effect::Tell(notice) => (stay.told)(Told::Notice(notice)),
                 Effect::Turn(turn) => {
-                    if let Some(session) = session.as_deref_mut() {
+                    if let Some(session) = links.as_deref_mut().and_then(|links| links.of(turn.class)) {
                         session.send(&turn)?;
                     }
                 }
                 Effect::Fetch { first, rounds, bucket } => {
-                    if let Some(session) = session.as_deref_mut() {
-                        self.fetch(mailbox, session, first..first + rounds, bucket, stay)?;
+                    if let Some(links) = links.as_deref_mut() {
+                        self.fetch(mailbox, &links.normal, first..first + rounds, bucket, stay)?;
                     }
                 }
             }
@@ -266,7 +291,7 @@ impl Wallet {
     fn fetch(
         &mut self,
         mailbox: &mut Mailbox,
-        session: &mut Session,
+        session: &Session,
         rounds: std::ops::Range<u64>,
         bucket: u16,
         stay: &mut Stay<'_>,
@@ -289,9 +314,39 @@ impl Wallet {
     }
 }
 
+impl Links {
+    fn of(&mut self, class: Class) -> Option<&mut Session> {
+        match class {
+            Class::Normal => Some(&mut self.normal),
+            Class::Fast => self.fast.as_mut(),
+        }
+    }
+
+    /// The next frame of either; none when nothing came within `wait`.
+    fn receive(&mut self, wait: Duration) -> Result<Option<(Class, Vec<u8>)>, RelayFault> {
+        let Some(fast) = &mut self.fast else {
+            return Ok(self.normal.link.receive(wait)?.map(|frame| (Class::Normal, frame)));
+        };
+        if let Some(frame) = fast.link.receive(wait.min(WAIT_IN_TURN))? {
+            return Ok(Some((Class::Fast, frame)));
+        }
+        Ok(self.normal.link.receive(Duration::ZERO)?.map(|frame| (Class::Normal, frame)))
+    }
+
+    fn close(self) {
+        self.normal.link.close();
+        if let Some(fast) = self.fast {
+            fast.link.close();
+        }
+    }
+}
+
 impl Session {
-    /// Wraps the cell for the hops of the epoch, and sends it.
+    /// Wraps the cell for the hops of the epoch, and sends it. In another epoch nobody could open it: the next link has its keys.
     fn send(&mut self, turn: &Turn) -> Result<(), RelayFault> {
+        if self.calendar.epoch_of(turn.class, turn.round) != self.epoch.epoch().epoch {
+            return Err(closed(CloseCode::Epoch));
+        }
         let ephemerals: Vec<Secret<[u8; 32]>> =
             (0..self.path.hops()).map(|_| Secret::new(crypto::random::array())).collect();
         debug_assert!(turn.bucket != NULL_BUCKET || self.path.hops() > 1, "full mode stores its nulls");
