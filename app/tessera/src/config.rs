@@ -169,6 +169,12 @@ pub struct Seal {
     pub signer_id: String,
     /// Days that a consent is kept.
     pub consent_keep_d: u64,
+    /// Whether sign-ins are pushed to wallets over a relay; wallets ask for them anyway.
+    pub relay_push: bool,
+    /// The relay that carries the pushes.
+    pub relay_url: String,
+    /// The id of its network, as the relay prints it at start.
+    pub relay_network: String,
 }
 
 impl Default for Seal {
@@ -188,6 +194,9 @@ impl Default for Seal {
             country: decided.country,
             signer_id: decided.signer_id,
             consent_keep_d: decided.consent_keep_d,
+            relay_push: false,
+            relay_url: String::new(),
+            relay_network: String::new(),
         }
     }
 }

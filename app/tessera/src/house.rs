@@ -6,6 +6,7 @@
 
 use crate::config::{self, Config};
 use crate::failure::{Exit, Failure};
+use crate::push;
 use audit::Audit;
 use credential::presentation::StatusMode;
 use custody::Custody;
@@ -70,6 +71,8 @@ pub struct House {
     pub idp: Idp,
     /// The relay; it runs once [`House::open_relay`] opened it.
     pub relay: Relay,
+    /// The relay that carries pushes of sign-ins, where they are pushed.
+    pub push: Option<push::Over>,
     /// How often checkpoints are signed, milliseconds.
     pub checkpoint_ms: u64,
 }
@@ -129,13 +132,14 @@ impl House {
             edge.outbound().clone(),
             idp_config(&config, &base, dev)?,
         );
+        let push = push_over(&config, dev)?;
         let relay = Relay::new(store.clone(), custody.clone(), relay_config(&base, relay_round_ms));
         tenancy.on_new_tenant(Arc::new(audit.clone()));
         tenancy.on_new_tenant(Arc::new(custody.clone()));
         tenancy.on_new_tenant(Arc::new(issuer.clone()));
         tenancy.on_new_tenant(Arc::new(idp.clone()));
         let house =
-            Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, relay, checkpoint_ms };
+            Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, relay, push, checkpoint_ms };
         house.watch();
         // A quarantined log or a full disk stops what is new, not what stands: the start goes on.
         if let Err(fault) = house.tenancy.prepare_all(&ctx).await {
@@ -190,7 +194,10 @@ impl House {
     pub async fn open_relay(&self) -> Result<bool, Failure> {
         let tenant = self.tenant(RELAY_TENANT, "Relay").await?;
         match self.relay.open(&self.inside(&tenant.id)).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                push::told_to_provider(self);
+                Ok(true)
+            }
             Err(fault @ RelayFault::Differs { .. }) => {
                 tracing::warn!(%fault, "the relay stays closed");
                 Ok(false)
@@ -272,8 +279,9 @@ fn edge_config(
 
 fn relay_config(base: &str, round_ms: Option<u64>) -> relay::Config {
     let decided = relay::Config::new(base);
-    // One class: an idle fast one costs a tick a second and shows nobody anything.
-    relay::Config { round_ms: round_ms.unwrap_or(decided.round_ms), fast_round_ms: 0, ..decided }
+    // Development rounds are as long in both classes; the fast one carries pushes of sign-ins.
+    let round_ms = round_ms.unwrap_or(decided.round_ms);
+    relay::Config { round_ms, fast_round_ms: round_ms.min(decided.fast_round_ms), ..decided }
 }
 
 fn issuer_config(config: &Config, base: &str) -> issuer::Config {
@@ -308,6 +316,29 @@ fn verifier_config(config: &Config, base: &str) -> Result<verifier::Config, Fail
         status_grace_s: config.verifier.status_grace_s,
         ..verifier::Config::new(base)
     })
+}
+
+/// Which relay carries pushes: in development the house's own, in production one on this machine that the configuration names.
+fn push_over(config: &Config, dev: bool) -> Result<Option<push::Over>, Failure> {
+    let seal = &config.seal;
+    if dev {
+        return Ok(Some(push::Over::Own));
+    }
+    if !seal.relay_push {
+        return Ok(None);
+    }
+    let network = mailbox::network::NetworkId::parse(&seal.relay_network);
+    match network.filter(|_| push::loopback_port(&seal.relay_url).is_some()) {
+        Some(network) => {
+            let url = seal.relay_url.trim_end_matches('/').to_owned();
+            Ok(Some(push::Over::Relay { url, network }))
+        }
+        None => Err(Failure::usage(
+            "seal.relay_push has no relay to go over",
+            "give seal.relay_url (http on this machine, until relays have tokens) and seal.relay_network, the id that `tessera relay serve` prints",
+        )
+        .code("config/range")),
+    }
 }
 
 fn idp_config(config: &Config, base: &str, dev: bool) -> Result<idp::Config, Failure> {

@@ -1,6 +1,7 @@
 //! The ticks of a process: each job has its period and its own `Ctx`; a tick that fails is logged and comes again.
 
 use crate::house::House;
+use crate::push;
 use relay::Relay;
 use std::future::Future;
 use std::time::Duration;
@@ -68,6 +69,10 @@ pub fn start(house: &House, shutdown: &watch::Receiver<bool>) -> JoinSet<()> {
     }));
     let edge = house.edge.clone();
     jobs.spawn(rounds(house.relay.clone(), move || edge.tick(), shutdown.clone()));
+    if let Some(over) = house.push.clone() {
+        let (h, ended) = (house.clone(), shutdown.clone());
+        jobs.spawn(async move { until(ended, push::carry(h, over)).await });
+    }
     let edge = house.edge.clone();
     let ended = shutdown.clone();
     jobs.spawn(async move { until(ended, edge.listen()).await });

@@ -22,6 +22,7 @@ mod house;
 mod init;
 mod jobs;
 mod output;
+mod push;
 mod root;
 mod running;
 mod serve;

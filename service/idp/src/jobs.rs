@@ -45,6 +45,7 @@ impl Idp {
         past.push(store::document_seal::forget(ctx.now_ms() - HISTORY_KEPT_MS));
         past.push(store::relying_party::forget_challenges());
         past.push(store::signin::forget_jtis());
+        past.push(store::outbox::forget());
         self.store.housekeeping(ctx, Reason::Expiry, past).await?;
         self.forget_op(ctx).await.map(drop)
     }

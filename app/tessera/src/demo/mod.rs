@@ -1,13 +1,15 @@
 //! `tessera demo`: the server of `serve --dev`, plus scripted outsiders that use only loopback HTTP doors.
 //!
 //! ```text
-//! start ─► tenants ─► keys ─► credential ─► sign-in ─► attacks ─► proof ─► Report ─► screen, or one JSON object
+//! start ─► tenants ─► keys ─► credential ─► sign-in ─► message ─► attacks ─► proof ─► Report ─► screen, or one JSON object
 //! ```
 //! Every step and attack speaks HTTP as a stranger would; nothing here reaches into a room but to start it.
 
 mod attacks;
 mod credential;
 mod keys;
+mod member;
+mod message;
 mod outsider;
 mod proof;
 mod report;
@@ -134,6 +136,8 @@ fn story(report: &mut Report, parties: &Outsider, out: &mut dyn Write) {
     let held = credential::step(report, parties);
     show_last(report, out);
     signin::step(report, parties);
+    show_last(report, out);
+    message::step(report, parties);
     show_last(report, out);
     attacks::step(report, parties, held);
     show_last(report, out);

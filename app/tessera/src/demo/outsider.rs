@@ -3,6 +3,7 @@
 use super::report::Report;
 use crate::client::{Client, Sent};
 use crate::failure::Failure;
+use crate::house::RELAY_TENANT;
 use crate::running::Running;
 use crate::serve::owner_account;
 use serde_json::{Map, Value, json};
@@ -35,6 +36,8 @@ pub struct Outsider {
     pub own: Party,
     /// Another tenant.
     pub other: Party,
+    /// The tenant of the relay: who may invite its members.
+    pub relay: Party,
     /// Reads the first tenant's log.
     pub log_token: String,
     /// The issuer's anchors, PEM.
@@ -56,6 +59,13 @@ impl Outsider {
             .with_bearer(&self.other.token))
     }
 
+    /// A client of the relay's tenant.
+    pub fn relay(&self) -> Result<Client, String> {
+        Ok(Client::anonymous(&self.base, None, CALL_TIMEOUT)
+            .map_err(|f| f.what)?
+            .with_bearer(&self.relay.token))
+    }
+
     /// `I`
     pub fn issuer(&self) -> String {
         format!("{}/t/{}", self.base, self.own.name)
@@ -71,7 +81,12 @@ impl Outsider {
 pub async fn prepare(running: &Running) -> Result<Outsider, Failure> {
     let base = running.house.edge.config().base().to_owned();
     let mut parties = Vec::new();
-    for (name, title) in [("acme-bank", "Acme Bank (specimen)"), ("other-bank", "Other Bank (specimen)")] {
+    let tenants = [
+        ("acme-bank", "Acme Bank (specimen)"),
+        ("other-bank", "Other Bank (specimen)"),
+        (RELAY_TENANT, "Relay"),
+    ];
+    for (name, title) in tenants {
         let tenant = running.house.tenant(name, title).await?;
         let (client_id, client_secret) = owner_account(&running.house, &tenant.id, "demo").await?;
         parties.push((name.to_owned(), tenant.id.to_string(), client_id, client_secret));
@@ -88,8 +103,8 @@ fn over_http(base: String, parties: Vec<(String, String, String, String)>) -> Re
         let token = anonymous.access_token(&client_id, &client_secret)?;
         made.push(Party { name, tenant, client_id, client_secret, token });
     }
-    let (Some(other), Some(own)) = (made.pop(), made.pop()) else {
-        return Err(Failure::usage("two tenants are needed", ""));
+    let (Some(relay), Some(other), Some(own)) = (made.pop(), made.pop(), made.pop()) else {
+        return Err(Failure::usage("three tenants are needed", ""));
     };
     let client = Client::anonymous(&base, None, CALL_TIMEOUT)?.with_bearer(&own.token);
     let issued = client.post(
@@ -99,7 +114,7 @@ fn over_http(base: String, parties: Vec<(String, String, String, String)>) -> Re
     )?;
     let log_token = issued.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
     let (_, anchors) = anonymous.get_text(&format!("{base}/t/{}/trust/anchors.pem", own.name))?;
-    Ok(Outsider { base, own, other, log_token, anchors })
+    Ok(Outsider { base, own, other, relay, log_token, anchors })
 }
 
 /// Fills the members that are known before the story begins.

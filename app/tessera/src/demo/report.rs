@@ -44,7 +44,7 @@ pub struct Report {
 pub struct Step {
     /// From 1.
     pub n: usize,
-    /// `keys`, `credential`, `sign-in`, `attacks`, `proof`.
+    /// `keys`, `credential`, `sign-in`, `message`, `attacks`, `proof`.
     pub name: &'static str,
     /// Whether it went well.
     pub ok: bool,

@@ -5,13 +5,21 @@ use serde_json::Value;
 use std::fs;
 
 /// Check ids of this version; they never change.
-const CHECKS: [&str; 15] = [
+const CHECKS: [&str; 23] = [
     "story.keys",
     "story.signature",
     "story.no-private-part",
     "story.credential",
     "story.presentation",
     "story.revocation",
+    "story.relying-party",
+    "story.enrolment",
+    "story.sign-in",
+    "attack.wrong-code",
+    "attack.phishing-relay",
+    "attack.scope-overreach",
+    "story.message",
+    "attack.relay-dump",
     "attack.replayed-response",
     "attack.parallel-spend",
     "attack.revoked-credential",

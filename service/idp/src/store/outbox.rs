@@ -4,7 +4,7 @@ use crypto::secret::Secret;
 use store::{Ctx, Field, Row, Stmt, Store, StoreFault};
 
 pub(super) const STATEMENTS: &[&str] =
-    &[PUT, WAITING, END, END_OF_DEVICE, DEVICES, CONTACT, ADVANCE, SET_CONTACT];
+    &[PUT, WAITING, END, END_OF_DEVICE, FORGET, DEVICES, CONTACT, ADVANCE, SET_CONTACT];
 
 const PUT: &str =
     "INSERT INTO idp_outbox (tenant_id, push_id, enrolment_id, payload, created_at_ms, expires_at_ms)
@@ -13,6 +13,7 @@ const WAITING: &str = "SELECT push_id, enrolment_id, payload, expires_at_ms FROM
      WHERE tenant_id = :tenant ORDER BY created_at_ms, push_id LIMIT $1";
 const END: &str = "DELETE FROM idp_outbox WHERE tenant_id = :tenant AND push_id = $1";
 const END_OF_DEVICE: &str = "DELETE FROM idp_outbox WHERE tenant_id = :tenant AND enrolment_id = $1";
+const FORGET: &str = "DELETE FROM idp_outbox WHERE tenant_id = :tenant AND expires_at_ms <= :now";
 const DEVICES: &str = "SELECT enrolment_id FROM idp_enrolment
      WHERE tenant_id = :tenant AND person_id = $1 AND state = 'active' AND expires_at_ms > :now AND relay IS NOT NULL
      ORDER BY created_at_ms, enrolment_id LIMIT $2";
@@ -74,6 +75,11 @@ pub(crate) fn end(id: &str) -> Stmt {
 /// What waits for a device goes when something newer does, or its contact ends.
 pub(crate) fn end_of_device(enrolment: &str) -> Stmt {
     Stmt::new(END_OF_DEVICE).text(enrolment)
+}
+
+/// What is over, also where nobody carries pushes.
+pub(crate) fn forget() -> Stmt {
+    Stmt::new(FORGET)
 }
 
 /// Devices of a person that take pushes.

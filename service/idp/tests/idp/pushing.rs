@@ -234,3 +234,32 @@ async fn a_house_that_pushes_over_no_relay_takes_no_offer_and_writes_no_row() {
     asked(&house, &house.shop().await, &wallet.handle).await;
     assert_eq!(rows(&house).await, 0);
 }
+
+#[tokio::test]
+async fn while_nobody_carries_the_pushes_the_inbox_has_the_sign_in_and_the_row_is_sealed() {
+    let house = pushing().await;
+    let mut ana = member(&house, 1);
+    let (shop, wallet) = (house.shop().await, enrolled(&house, &mut ana).await);
+    let opened = asked(&house, &shop, &wallet.handle).await;
+    let waits = wallet.call(&house, "GET", "/t/default/seal/inbox?wait=0", None).await.json();
+    assert_eq!(waits["sessions"][0]["sid"], opened.sid.to_string());
+    let read = async |sql: &'static str| {
+        let row = house.store.read(&house.ctx()).one(store::Stmt::new(sql)).await.unwrap().unwrap();
+        row.blob(0).unwrap()
+    };
+    let payload = read("SELECT payload FROM idp_outbox WHERE tenant_id = :tenant").await;
+    let contact =
+        read("SELECT relay FROM idp_enrolment WHERE tenant_id = :tenant AND relay IS NOT NULL").await;
+    let holds = |bytes: &[u8], needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    let sid = opened.sid.to_string();
+    for needle in [b"localhost" as &[u8], opened.sid.as_bytes(), sid.as_bytes(), b"issuer"] {
+        assert!(!holds(&payload, needle));
+    }
+    // The network's id stands before each contact, under the cipher.
+    assert!(!holds(&contact, &[1; 32]));
+    wallet.sign_in(&house, &opened, None).await;
+    assert_eq!(rows(&house).await, 1, "a hint that is late harms nobody");
+    house.advance(90);
+    house.idp.tidy(&house.ctx(), "default").await.unwrap();
+    assert_eq!(rows(&house).await, 0);
+}

@@ -53,11 +53,15 @@ pub(super) struct Tokens {
 pub(super) struct Session {
     pub(super) claim_uri: String,
     state_url: String,
+    form_token: String,
 }
 
 /// What the page shows.
 pub(super) struct State {
+    pub(super) state: String,
     pub(super) code: Option<String>,
+    /// What a passkey must sign, where the page asks for one.
+    pub(super) challenge: Option<Vec<u8>>,
     finish: Option<String>,
 }
 
@@ -88,10 +92,15 @@ impl Shop {
 
     /// RFC 9126. The error is the provider's `error`.
     pub(super) fn push(&self, scope: &str) -> Result<Asked, String> {
+        self.push_with(scope, &[])
+    }
+
+    /// The same with further parameters.
+    pub(super) fn push_with(&self, scope: &str, more: &[(&str, &str)]) -> Result<Asked, String> {
         let verifier = base64::url_encode(&random::array::<32>());
         let (nonce, state) = (token(), token());
         let challenge = base64::url_encode(&hash::sha256(verifier.as_bytes()));
-        let form = [
+        let mut form = vec![
             ("client_id", self.client_id.as_str()),
             ("response_type", "code"),
             ("redirect_uri", CALLBACK),
@@ -101,6 +110,7 @@ impl Shop {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
+        form.extend(more);
         let answer = self.post("par", &form)?;
         Ok(Asked { request_uri: text(&answer, "request_uri")?, verifier, nonce, state })
     }
@@ -195,6 +205,19 @@ impl Shop {
     }
 }
 
+impl State {
+    fn of(page: &Value) -> Self {
+        let member = |name| page.get(name).and_then(Value::as_str).map(str::to_owned);
+        let challenge = page.get("webauthn").and_then(|asked| asked.get("challenge")?.as_str());
+        Self {
+            state: member("state").unwrap_or_default(),
+            code: member("code"),
+            challenge: challenge.and_then(|text| base64::url_decode(text).ok()),
+            finish: member("finish"),
+        }
+    }
+}
+
 impl Browser {
     pub(super) fn new() -> Result<Self, String> {
         Ok(Self { agent: agent()?, cookies: BTreeMap::new() })
@@ -203,14 +226,36 @@ impl Browser {
     /// Opens the sign-in page.
     pub(super) fn open(&mut self, url: &str) -> Result<Session, String> {
         let page = read(self.get(url)?)?;
-        Ok(Session { claim_uri: text(&page, "claim_uri")?, state_url: text(&page, "state_url")? })
+        Ok(Session {
+            claim_uri: text(&page, "claim_uri")?,
+            state_url: text(&page, "state_url")?,
+            form_token: text(&page, "form_token")?,
+        })
     }
 
     /// What the page shows now.
     pub(super) fn state(&mut self, session: &Session) -> Result<State, String> {
-        let page = read(self.get(&session.state_url)?)?;
-        let member = |name| page.get(name).and_then(Value::as_str).map(str::to_owned);
-        Ok(State { code: member("code"), finish: member("finish") })
+        read(self.get(&session.state_url)?).map(|page| State::of(&page))
+    }
+
+    /// Posts to a door of the session, as its page does.
+    pub(super) fn post(&mut self, session: &Session, door: &str, body: &Value) -> Result<State, String> {
+        let base = session.state_url.strip_suffix("/state").ok_or("the session has no address")?;
+        let mut body = body.clone();
+        body["form_token"] = session.form_token.as_str().into();
+        let request = self.agent.post(format!("{base}/{door}")).content_type("application/json");
+        let request = match self.cookie() {
+            Some(cookies) => request.header("Cookie", cookies),
+            None => request,
+        };
+        let answer = request.send(body.to_string()).map_err(|fault| fault.to_string())?;
+        read(answer).map(|page| State::of(&page))
+    }
+
+    /// Posts to a door outside any session.
+    pub(super) fn post_to(&self, url: &str, body: &Value) -> Result<Value, String> {
+        let request = self.agent.post(url).content_type("application/json");
+        read(request.send(body.to_string()).map_err(|fault| fault.to_string())?)
     }
 
     /// Follows the end of the sign-in to the address that the shop is called back at.
@@ -230,11 +275,17 @@ impl Browser {
         Url::parse(location.ok_or("the end leads nowhere")?).map_err(|fault| fault.to_string())
     }
 
+    fn cookie(&self) -> Option<String> {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
     fn get(&mut self, url: &str) -> Result<ureq::http::Response<ureq::Body>, String> {
-        let cookies: Vec<String> =
-            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = self.agent.get(url).header("Accept", "application/json");
-        let request = if cookies.is_empty() { request } else { request.header("Cookie", cookies.join("; ")) };
+        let request = match self.cookie() {
+            Some(cookies) => request.header("Cookie", cookies),
+            None => request,
+        };
         let answer = request.call().map_err(|fault| fault.to_string())?;
         for set in answer.headers().get_all("set-cookie") {
             let pair = set.to_str().ok().and_then(|line| line.split(';').next()?.split_once('='));
