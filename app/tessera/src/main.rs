@@ -13,6 +13,7 @@ mod certificate;
 mod cli;
 mod client;
 mod config;
+mod console;
 mod context;
 mod demo;
 mod docs;

@@ -72,6 +72,7 @@ async fn development(args: &Args) -> Result<(), Failure> {
         args.data.display()
     );
     eprintln!(" API        {url}/api/v1");
+    eprintln!(" Console    {}{}", running.house.edge.config().console_base(), edge::browser::CONSOLE);
     eprintln!(" Ready      {url}/readyz");
     eprintln!(" CLI        tessera key list     (context dev)");
     if has_relay {
@@ -253,7 +254,7 @@ async fn first_link(house: &House, data: &Path) -> Result<(), Failure> {
     let text = format!("{}/once/{}", house.edge.config().console_base(), link.token.expose());
     context::write_private(&data.join("first-link"), text.as_bytes())?;
     eprintln!(" First link {text}");
-    eprintln!("            works once, 15 minutes: tessera login --link URL");
+    eprintln!("            works once, 15 minutes: open it in a browser, or tessera login --link URL");
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod signin;
 
 use crate::context::{self, Context, Login};
 use crate::failure::{Exit, Failure};
+use crate::house::{House, fault_of};
 use crate::running::told_to_stop;
 use crate::serve;
 use outsider::Outsider;
@@ -89,6 +90,7 @@ async fn play(args: &Args) -> Result<ExitCode, Failure> {
     let parties = outsider::prepare(&running).await?;
     let mut report = Report::new(crate::now(), data.path(), running.address.to_string());
     outsider::describe(&mut report, &running, &parties);
+    describe_console(&mut report, &running.house).await?;
     let context = Context {
         url: parties.base.clone(),
         login: Login::ServiceAccount {
@@ -127,6 +129,18 @@ async fn play(args: &Args) -> Result<ExitCode, Failure> {
     let ok = report.ok;
     running.stop().await;
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(Exit::CheckFailed as u8) })
+}
+
+/// Where the console is, and a link that opens it once: the demo's person is an owner of the instance.
+async fn describe_console(report: &mut Report, house: &House) -> Result<(), Failure> {
+    let base = house.edge.config().console_base();
+    let made = house.tenancy.first_link(&house.edge.tick()).await;
+    let link = made.map_err(|fault| fault_of("the console's link cannot be made", &fault))?;
+    report.urls.insert("console".to_owned(), format!("{base}{}", edge::browser::CONSOLE).into());
+    if let Some(link) = link {
+        report.urls.insert("console_once".to_owned(), format!("{base}/once/{}", link.token.expose()).into());
+    }
+    Ok(())
 }
 
 /// The steps in order; a step that fails does not stop those that do not need it.

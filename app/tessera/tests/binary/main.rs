@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cli;
+mod console;
 mod faults;
 mod openapi;
 mod production;
