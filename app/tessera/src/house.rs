@@ -161,7 +161,6 @@ impl House {
             .and(self.idp.doors())
             .and(self.relay.doors())
             .and(crate::docs::doors())
-            .and(crate::console::doors(self))
     }
 
     /// The tenant of this name, made if it is not there.
@@ -385,4 +384,31 @@ fn cannot_open(fault: &OpenFault) -> Failure {
 /// A fault of ours at start.
 pub fn fault_of(what: &str, fault: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Unreachable, what, fault.to_string(), "see the log lines above, and `tessera doctor`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn over(relay_push: bool, url: &str, network: &str) -> Result<Option<push::Over>, Failure> {
+        let mut config = Config::default();
+        config.seal.relay_push = relay_push;
+        (config.seal.relay_url, config.seal.relay_network) = (url.to_owned(), network.to_owned());
+        push_over(&config, false)
+    }
+
+    #[test]
+    fn a_house_pushes_only_where_it_is_asked_to_and_over_a_relay_of_this_machine_that_is_pinned() {
+        let id = "ab".repeat(32);
+        assert_eq!(over(false, "", "").ok().flatten(), None);
+        let pushes = over(true, "http://localhost:8100/", &id).ok().flatten();
+        assert!(matches!(pushes, Some(push::Over::Relay { url, .. }) if url == "http://localhost:8100"));
+        for (url, network) in
+            [("", id.as_str()), ("http://localhost:8100", ""), ("https://relay.example", &id)]
+        {
+            let refused = over(true, url, network).err().map(|failure| failure.exit);
+            assert_eq!(refused, Some(Exit::Usage), "{url} {network}");
+        }
+        assert_eq!(push_over(&Config::default(), true).ok().flatten(), Some(push::Over::Own));
+    }
 }

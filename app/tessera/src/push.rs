@@ -12,6 +12,7 @@ use crate::client::Client as Http;
 use crate::house::House;
 use futures_util::{SinkExt, StreamExt};
 use idp::outbox::{PUSH_TURNS, PushNetwork, WaitingPush};
+use mailbox::calendar::COLLECT_TO_HUNDREDTHS;
 use mailbox::client::{Client, Effect, Input, Moment, Network, Notice, Settings};
 use mailbox::contact::ContactId;
 use mailbox::frame::{
@@ -265,11 +266,32 @@ impl Pusher {
         let hold_ms = calendar.round_ms(Class::Fast).unwrap_or(0) / HOLD_ONE_IN;
         let left_ms = (due_ms + hold_ms).saturating_sub(now_ms(&self.house));
         tokio::time::sleep(Duration::from_millis(left_ms)).await;
+        let round = self.client().last_round(Class::Fast).filter(|_| !frames.is_empty());
+        if let Some(round) = round.filter(|round| self.is_over(*round)) {
+            self.miss(round);
+            return Ok(());
+        }
         let broken = |fault: tokio_tungstenite::tungstenite::Error| PushFault::Link(fault.to_string());
         for frame in frames {
             link.socket.feed(Message::Binary(frame.into())).await.map_err(broken)?;
         }
         link.socket.flush().await.map_err(broken)
+    }
+
+    /// Whether a round takes no cells any more: this machine was too busy. The relay would end the link for eight that come late.
+    fn is_over(&self, round: u64) -> bool {
+        let calendar = self.manifest.manifest().calendar();
+        let length_ms = calendar.round_ms(Class::Fast).unwrap_or(0);
+        let closes_ms = calendar.starts_at_ms(Class::Fast, round) + length_ms * COLLECT_TO_HUNDREDTHS / 100;
+        now_ms(&self.house) >= closes_ms
+    }
+
+    /// Nothing left in this round: its rows get later keys.
+    fn miss(&mut self, round: u64) {
+        self.sent.retain(|(of, _), _| *of != round);
+        for turn in 0..PUSH_TURNS {
+            self.step(Input::Turned { class: Class::Fast, round, turn, code: TurnCode::RoundClosed });
+        }
     }
 
     /// Rows for this round, one a contact, each with its contact in the client.
