@@ -161,6 +161,7 @@ impl House {
             .and(self.idp.doors())
             .and(self.relay.doors())
             .and(crate::docs::doors())
+            .and(crate::console::doors(self))
     }
 
     /// The tenant of this name, made if it is not there.
