@@ -82,7 +82,8 @@ pub(super) fn join(
     now_ms: u64,
 ) -> Result<String, RelayFault> {
     let issuer = &manifest.manifest().token_issuer;
-    let challenge = post(http, &issuer.url, "/relay/v1/challenges", &Value::Object(serde_json::Map::new()))?;
+    // The door reads no body: one that came all the same would end the connection after the answer, under the next request.
+    let challenge = post(http, &issuer.url, "/relay/v1/challenges", None)?;
     let challenge = challenge.get("challenge").and_then(Value::as_str).ok_or(RelayFault::Answer)?;
     let challenge_bytes = base64::url_decode(challenge).map_err(|_| RelayFault::Answer)?;
     let key = SchnorrSecret::from_secret(seed);
@@ -97,12 +98,12 @@ pub(super) fn join(
         http,
         &issuer.url,
         "/relay/v1/join",
-        &serde_json::json!({
+        Some(&serde_json::json!({
             "code": base64::url_encode(&link.code),
             "key": base64::url_encode(&key.public()),
             "challenge": challenge,
             "proof": base64::url_encode(&proof),
-        }),
+        })),
     )?;
     joined.get("member").and_then(Value::as_str).map(str::to_owned).ok_or(RelayFault::Answer)
 }
@@ -145,9 +146,12 @@ fn get(http: &Client, url: &str, path: &str, bytes_max: usize) -> Result<Vec<u8>
     if answer.status == 200 { Ok(answer.body) } else { Err(refused(answer.status, &answer.body)) }
 }
 
-fn post(http: &Client, url: &str, path: &str, body: &Value) -> Result<Value, RelayFault> {
+fn post(http: &Client, url: &str, path: &str, body: Option<&Value>) -> Result<Value, RelayFault> {
     let url = address(url, path)?;
-    let errand = Errand::post(&url, "application/json", body.to_string().into_bytes(), ANSWER_BYTES_MAX);
+    let errand = match body {
+        Some(body) => Errand::post(&url, "application/json", body.to_string().into_bytes(), ANSWER_BYTES_MAX),
+        None => Errand::post_empty(&url, ANSWER_BYTES_MAX),
+    };
     let answer = http.perform(&errand)?;
     if !(200..300).contains(&answer.status) {
         return Err(refused(answer.status, &answer.body));
