@@ -151,12 +151,12 @@ impl Desk {
         assert_eq!(chosen.status, 303, "{}", chosen.text);
     }
 
-    /// Registers a service of these texts in the tenant `default`; its id.
-    fn party(&self, name: &str, legal_name: &str, port: usize) -> String {
+    /// Registers a service of these texts in the tenant `default`, whose requests are pushed or not; its id.
+    fn party(&self, (name, legal_name): (&str, &str), port: usize, pushes: bool) -> String {
         let origin = format!("http://localhost:{port}");
         let body = json!({
             "name": name, "legal_name": legal_name, "origins": [origin], "redirect_uris": [format!("{origin}/cb")],
-            "scopes": ["openid"], "auth_method": "none", "origin_proof": "operator",
+            "scopes": ["openid"], "auth_method": "none", "origin_proof": "operator", "require_par": pushes,
             "purpose": {"en": name}
         });
         let made = self.house.post("/api/v1/relying-parties", &self.owner, &body);
@@ -200,7 +200,7 @@ fn nothing_inline(page: &str, at: &str, base: &str) {
         let names: String = tag.split('"').step_by(2).collect();
         assert!(!names.contains(" on") && !names.contains(" style"), "<{tag}> at {at}");
         assert!(
-            name != "script" || tag.starts_with("script src=\"/console/assets/console-"),
+            !tag.starts_with("script") || tag.starts_with("script src=\"/console/assets/console-"),
             "<{tag}> at {at}"
         );
         for attribute in ["href=\"", "src=\"", "action=\""] {
@@ -370,7 +370,7 @@ fn another_host_framing_and_cookies_at_the_api_come_to_nothing() {
 #[test]
 fn an_object_of_another_tenant_reads_as_one_that_never_was() {
     let mut desk = Desk::open();
-    let id = desk.party("Shop", "Shop SA", 4_200);
+    let id = desk.party(("Shop", "Shop SA"), 4_200, true);
     let own = desk.get(&format!("/console/relying-parties/{id}"));
     assert!(own.status == 200 && own.text.contains("Shop SA"));
     desk.act_in("relay");
@@ -474,8 +474,10 @@ fn two_hundred_hostile_names_are_text_on_every_page() {
     let mut ids = Vec::new();
     for n in 0..200 {
         let payload = PAYLOADS[n % PAYLOADS.len()].replace('N', &n.to_string());
-        ids.push((desk.party(&payload, &payload, 20_000 + n), payload));
+        ids.push((desk.party((&payload, &payload), 20_000 + n, true), payload));
     }
+    let titled = json!({"name": "hostile", "title": PAYLOADS[0]});
+    assert_eq!(desk.house.post_in(None, "/api/v1/tenants", &desk.owner, &titled).status, 201);
     let mut walked = 0;
     let mut next = "/console/relying-parties?limit=50".to_owned();
     let mut pages: Vec<String> = PAGES.iter().map(|path| (*path).to_owned()).collect();
@@ -501,6 +503,38 @@ fn two_hundred_hostile_names_are_text_on_every_page() {
         }
         assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
     }
+}
+
+#[test]
+fn a_test_sign_in_opens_the_page_that_people_meet() {
+    let mut desk = Desk::open();
+    let pushes = desk.party(("Bank", "Bank SA"), 4_201, true);
+    let page = desk.get(&format!("/console/relying-parties/{pushes}")).text;
+    assert!(page.contains("pushes its requests") && !page.contains("Test sign-in</button>"));
+    let id = desk.party(("Shop", "Shop SA"), 4_200, false);
+    let page = desk.get(&format!("/console/relying-parties/{id}")).text;
+    let form = page
+        .split("<form method=\"get\" action=\"")
+        .nth(1)
+        .and_then(|rest| rest.split("</form>").next())
+        .unwrap();
+    let query: Vec<String> = form
+        .split("name=\"")
+        .skip(1)
+        .map(|field| {
+            let (name, rest) = field.split_once("\" value=\"").unwrap();
+            let value = rest.split('"').next().unwrap();
+            format!("{name}={}", value.replace(':', "%3A").replace('/', "%2F"))
+        })
+        .collect();
+    let mut url = format!("{}?{}", form.split('"').next().unwrap(), query.join("&"));
+    for _ in 0..2 {
+        let led = desk.browser.get(&url);
+        assert_eq!(led.status, 303, "{}", led.text);
+        url = led.header("location").to_owned();
+    }
+    let shown = desk.browser.get(&url);
+    assert!(shown.status == 200 && shown.text.contains("Shop SA"), "{}", shown.text);
 }
 
 #[test]

@@ -61,8 +61,8 @@ pub fn gauge(data: &Gauge) -> Svg {
         ],
         lines: vec![Line { from: (LIMIT_X, 18), to: (LIMIT_X, 50) }],
         labels: vec![
-            Label { x: LEFT, y: 14, class: "start", text: said.clone() },
-            Label { x: LIMIT_X, y: 66, class: "mid", text: format!("limit ε {}", figure(epsilon_max)) },
+            Label { x: LEFT, y: 16, class: "start", text: format!("adds up to ε {}", figure(epsilon)) },
+            Label { x: LIMIT_X, y: 68, class: "mid", text: format!("limit ε {}", figure(epsilon_max)) },
         ],
         legend: vec![(class, verdict)],
         table: Table {
