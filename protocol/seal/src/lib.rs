@@ -18,6 +18,7 @@
 
 pub mod anchor;
 pub mod assurance;
+pub mod chain;
 pub mod code;
 pub mod consent;
 pub mod door;

@@ -88,7 +88,8 @@ impl Idp {
             Ok(Verdict::Denied(reason)) => self.end_denied(ctx, &loaded, by, reason.as_str()).await,
             Ok(Verdict::Approved(approved)) => {
                 let evidence = evidence_of(body);
-                self.end_approved(ctx, &loaded, by, (approved, document), evidence).await
+                let asserted = self.asserted_of(ctx, &loaded).await?;
+                self.end_approved(ctx, &loaded, by, (approved, document, asserted), evidence).await
             }
         }
     }
@@ -118,10 +119,9 @@ impl Idp {
             Err(failure) => self.end_failed(ctx, &loaded, (None, None), &failure.to_string()).await,
             Ok(Verdict::Denied(reason)) => self.end_denied(ctx, &loaded, (None, None), reason.as_str()).await,
             Ok(Verdict::Approved(approved)) => {
-                let mut loaded = loaded;
-                loaded.row.asserted_person = asserted.map(|it| it.person.clone());
                 let evidence = json!({ "r": crypto::base64::url_encode(r) });
-                self.end_approved(ctx, &loaded, (None, None), (approved, None), evidence).await
+                self.end_approved(ctx, &loaded, (None, None), (approved, None, asserted.cloned()), evidence)
+                    .await
             }
         }
     }
@@ -175,15 +175,11 @@ impl Idp {
         if loaded.context.acr == Acr::SealCode || self.request_of(ctx, &loaded.row).await?.acr_essential {
             return Ok(loaded.context.acr);
         }
-        let party = self.relying_party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
+        let party = self.party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
         Ok(party.metadata.acr_min())
     }
 
-    pub(crate) async fn asserted_of(
-        &self,
-        ctx: &Ctx,
-        loaded: &Loaded,
-    ) -> Result<Option<Asserted>, StoreFault> {
+    async fn asserted_of(&self, ctx: &Ctx, loaded: &Loaded) -> Result<Option<Asserted>, StoreFault> {
         let broken = || StoreFault::Sealed { place: "idp_signin.assertion".to_owned() };
         match loaded.row.assertion(&self.store, ctx).await? {
             Some(plain) => serde_json::from_slice(plain.expose()).map(Some).map_err(|_| broken()),
@@ -196,10 +192,10 @@ impl Idp {
         ctx: &Ctx,
         loaded: &Loaded,
         by: (Option<&Enrolment>, Option<&SealProof>),
-        approved: (Approved, Option<Verified>),
+        approved: (Approved, Option<Verified>, Option<Asserted>),
         evidence: Value,
     ) -> Result<Outcome, SigninError> {
-        let person = by.0.map(|it| it.person.clone()).or(loaded.row.asserted_person.clone());
+        let person = by.0.map(|it| &it.person).or(approved.2.as_ref().map(|it| &it.person)).cloned();
         let person = person.ok_or(SigninError::OutOfTurn)?;
         let approval = self.approval(ctx, loaded, (by.0, &person), approved, evidence).await?;
         let mut with: Vec<Stmt> = vec![
@@ -309,6 +305,7 @@ impl Idp {
         }
         match self.store.commit(ctx, unit.put_all(with)).await {
             Ok(_) => {
+                self.remembered.forget_session(&loaded.row.t0);
                 self.changed(&loaded.row.name());
                 Ok(())
             }

@@ -39,12 +39,11 @@ impl Idp {
         ctx: &Ctx,
         loaded: &Loaded,
         (enrolment, person): (Option<&Enrolment>, &str),
-        (approved, document): (Approved, Option<Verified>),
+        (approved, document, asserted): (Approved, Option<Verified>, Option<Asserted>),
         evidence: Value,
     ) -> Result<Approval, SigninError> {
-        let party = self.relying_party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
+        let party = self.party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
         let request = self.request_of(ctx, &loaded.row).await?;
-        let asserted = self.asserted_of(ctx, loaded).await?;
         let sub = self.pairwise(ctx, &party.metadata.sector, &person::bits(person)).await?;
         let record = self.record_of(ctx, loaded, &approved, (&party, &sub));
         let bytes = record.jcs().map_err(|_| SigninError::Malformed)?;
@@ -54,7 +53,7 @@ impl Idp {
         let facts = Facts {
             person: person.to_owned(),
             sub,
-            enrolment: enrolment.map(|it| it.id.clone()),
+            enrolment: enrolment.map(|it| &it.id).or(asserted.as_ref().map(|it| &it.enrolment)).cloned(),
             acr: approved.acr.as_str().to_owned(),
             amr: amr(enrolment.is_some(), asserted.as_ref()),
             auth_time_s: ctx.now.as_second(),
@@ -71,7 +70,7 @@ impl Idp {
         {
             claims.insert("assurance".to_owned(), assurance.clone());
         }
-        let code = authorization_code(&self.secret(ctx, Name::Code).await?, &loaded.sid(), &loaded.t0());
+        let code = authorization_code(&*self.secret(ctx, Name::Code).await?, &loaded.sid(), &loaded.t0());
         let code_until = ctx.now + SignedDuration::from_secs(self.config.code_ttl_s.cast_signed());
         let (facts_text, request_text) = (json!(facts).to_string(), json!(request).to_string());
         let result = NewResult {

@@ -73,7 +73,7 @@ impl Idp {
         if kept.checked.is_silent {
             return Err(self.silent(ctx, sha256, &kept).await?);
         }
-        let party = self.relying_party(ctx, client_id).await?.ok_or_else(gone)?;
+        let party = self.party(ctx, client_id).await?.ok_or_else(gone)?;
         let origins = &party.metadata.origins;
         let request = signin_request(&kept, if party.metadata.native { origins.first() } else { None });
         let spend = (sha256, vec![rows::open_pushed(sha256)]);
@@ -169,7 +169,7 @@ impl Idp {
         client_id: &str,
         origin: &str,
     ) -> Result<Option<Asking>, StoreFault> {
-        let party = self.relying_party(ctx, client_id).await?;
+        let party = self.party(ctx, client_id).await?;
         Ok(party.map(|party| Asking {
             service: party.metadata.legal_name.clone(),
             origin: origin.to_owned(),

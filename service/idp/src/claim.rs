@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use seal::code::proof::SealProof;
 use seal::code::signin::{Cause, Claimed};
 use seal::code::{Effect, Input, Sid, Signin};
+use std::sync::Arc;
 
 /// Claims of one enrolment an hour; a hundred times as many in development.
 pub const CLAIMS_PER_HOUR_MAX: i64 = 60;
@@ -24,7 +25,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// What the wallet is told of a session that it claimed.
 pub(crate) struct Claim {
     pub(crate) loaded: Loaded,
-    pub(crate) party: RelyingParty,
+    pub(crate) party: Arc<RelyingParty>,
     pub(crate) request: CheckedRequest,
     pub(crate) hint: String,
     pub(crate) assertion: AssertionState,
@@ -41,7 +42,7 @@ impl Idp {
         sid: &Sid,
         (enrolment, proof): (&Enrolment, &SealProof),
     ) -> Result<Claim, SigninError> {
-        let loaded = self.wallet_session(ctx, sid).await?;
+        let mut loaded = self.wallet_session(ctx, sid).await?;
         let person = person::bits(&enrolment.person);
         let input = Input::Claims { enrolment: enrolment.id.clone(), person };
         let (next, effect) = loaded.machine.clone().step(input, ctx.now);
@@ -53,12 +54,12 @@ impl Idp {
             }
             Some(Effect::Claim) if loaded.row.enrolment.is_none() => {
                 self.keep_claim(ctx, &loaded, &next, (enrolment, proof)).await?;
+                loaded.claimed_by(enrolment, next);
             }
             Some(Effect::Claim) => self.spend_now(ctx, enrolment, proof).await?,
             _ => return Err(SigninError::OutOfTurn),
         }
-        let loaded = self.wallet_session(ctx, sid).await?;
-        let party = self.relying_party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
+        let party = self.party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
         let request = self.request_of(ctx, &loaded.row).await?;
         let hint = loaded.row.hint(&self.store, ctx).await?;
         let hint = String::from_utf8_lossy(hint.expose()).into_owned();

@@ -82,7 +82,7 @@ impl Idp {
     /// Forgets pushed requests, claims, refresh tokens and grants that are past their time.
     pub(crate) async fn forget_op(&self, ctx: &Ctx) -> Result<u64, StoreFault> {
         let mut stmts = rows::forget(ctx.now_ms() - GRANT_KEPT_S * 1_000);
-        stmts.push(Idp::forget_tickets());
+        stmts.extend(Idp::forget_passkeys());
         self.store.housekeeping(ctx, ::store::Reason::Expiry, stmts).await
     }
 }

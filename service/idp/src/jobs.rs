@@ -22,6 +22,7 @@ impl Idp {
     /// # Errors
     /// [`StoreFault`].
     pub async fn sweep(&self, ctx: &Ctx, flood: &Flood) -> Result<(), StoreFault> {
+        self.remembered.forget_late(ctx.now_ms());
         self.expire_signins(ctx, flood, SWEEP_ROWS_MAX).await
     }
 

@@ -40,6 +40,7 @@ pub mod provision;
 pub mod relying_party;
 pub mod relying_party_form;
 pub mod relying_party_proof;
+mod remembered;
 pub mod result;
 pub mod sealed_claims;
 mod secret;
@@ -69,6 +70,7 @@ pub struct Idp {
     pub(crate) waiting: Arc<waiting::Waiting>,
     pub(crate) memory: Arc<op::Memory>,
     pub(crate) pushing: Arc<outbox::Pushing>,
+    pub(crate) remembered: Arc<remembered::Remembered>,
 }
 
 impl Idp {
@@ -82,6 +84,7 @@ impl Idp {
             waiting: Arc::default(),
             memory: Arc::default(),
             pushing: Arc::default(),
+            remembered: Arc::default(),
         }
     }
 

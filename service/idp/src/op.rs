@@ -10,19 +10,20 @@ use crate::relying_party::RelyingParty;
 use crate::store::op as rows;
 use ::store::{Ctx, Stmt, StoreFault};
 use crypto::hash;
+use crypto::jwk::Jwk;
 use crypto::key::{KeyAlg, SignAlg};
 use custody::make::{KeyError, RoomKey};
 use custody::{KeyRef, Owner, Policy, SignError};
 use jiff::{SignedDuration, Timestamp};
 use openid::oauth::dpop::{self, DpopFault, DpopProof, ProvedKey};
-use openid::oauth::{AssertionRules, ClientAuth, ErrorCode, Form, Jwks, OauthError};
+use openid::oauth::{AssertionRules, ClientAuth, ErrorCode, Form, Jwks, OauthError, PublishedKey};
 use openid::oidc::client::CLIENT_ALGS;
 use openid::oidc::id_token::ID_TOKEN_TYP;
 use openid::oidc::{Acr, AuthMethod, Client, Vocabulary};
 use seal::code::frame;
 use seal::scope::{Scope, Scopes};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tlog::event::Event;
 
 /// Proofs that one process remembers at the userinfo door: ten thousand a second for as long as one counts would be 700,000; beyond
@@ -84,7 +85,7 @@ pub struct Presented<'a> {
 
 /// A relying party that showed who it is.
 pub(crate) struct Known {
-    pub(crate) party: RelyingParty,
+    pub(crate) party: Arc<RelyingParty>,
     /// Spends the assertion it showed itself by.
     pub(crate) spend: Option<Stmt>,
     /// That assertion.
@@ -160,7 +161,7 @@ impl Idp {
     ) -> Result<Known, OpError> {
         let auth = ClientAuth::read(presented.authorization, form)?;
         let Some(client_id) = auth.client_id() else { return Err(OauthError::invalid_client().into()) };
-        let party = self.relying_party(ctx, client_id).await?;
+        let party = self.party(ctx, client_id).await?;
         let Some(party) = party.filter(|party| party.is_active(ctx.now_ms())) else {
             return Err(OauthError::invalid_client().into());
         };
@@ -280,6 +281,18 @@ impl Idp {
         let policy = Policy::default();
         let key = RoomKey { owner: Owner::Idp, alg: key_alg, uses, label: &label, names: None, policy };
         self.custody.make_key(ctx, &key).await.map(drop)
+    }
+
+    /// What verifies an access token of ours that names `kid`: the version that signs now, else whichever is published.
+    pub(crate) async fn access_keys(&self, ctx: &Ctx, kid: Option<&str>) -> Result<Jwks, StoreFault> {
+        match self.custody.signer(ctx, token_key(SignAlg::Es256)).await {
+            Ok(signer) if kid == Some(signer.kid.as_str()) => {
+                let published = PublishedKey::signing(&signer.public, SignAlg::Es256).to_value();
+                Ok(Jwks::of(Jwk::from_value(&published).into_iter().collect()))
+            }
+            Err(SignError::Store(fault)) => Err(fault),
+            _ => self.token_keys(ctx).await,
+        }
     }
 
     /// The public parts of the keys that sign tokens.

@@ -123,7 +123,7 @@ impl Idp {
         let object = object.map_err(|fault| BeginError::Page(fault.into()))?;
         let named = form.get("client_id").or(object.as_ref().and_then(RequestObject::client_id));
         let client_id = named.ok_or_else(|| page("client_id is missing"))?.to_owned();
-        let party = self.relying_party(ctx, &client_id).await?;
+        let party = self.party(ctx, &client_id).await?;
         let party = party.filter(|party| party.is_active(ctx.now_ms()));
         let party = party.ok_or_else(|| page("there is no such relying party"))?;
         let known = Known { party, spend: None, assertion: None };

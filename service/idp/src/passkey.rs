@@ -4,11 +4,12 @@
 //! wallet ─► ticket, five minutes, once ─► browser: begin ─► challenge ─► create ─► unit { ticket spent, credential new, event }
 //! browser ─► assertion over T0 (or over its own answer) ─► judged ─► counter kept by guard ─► Asserted
 //! ```
-//! A signed-in page adds none: whoever relays it would keep one.
+//! A signed-in page adds none: whoever relays it would keep one. A passkey ends with the device whose wallet asked for it: whoever had
+//! that device in their hands could have added one.
 
 use crate::secret::Name;
 use crate::signin::Asserted;
-use crate::store::passkey::{self as rows, PasskeyRow};
+use crate::store::passkey::{self as rows, PasskeyRow, Ticket};
 use crate::{Idp, person};
 use ::store::{CommitError, Ctx, Reason, Refused, Stmt, StoreFault, Unit, id};
 use crypto::hash;
@@ -104,7 +105,8 @@ impl Idp {
             ttl_s: TICKET_TTL_S.unsigned_abs(),
             enrolment: enrolment.to_owned(),
         };
-        let row = rows::put_ticket(ticket_sha256(ticket.expose()), person, ctx.random(), until_ms);
+        let row =
+            rows::put_ticket(ticket_sha256(ticket.expose()), (person, enrolment), ctx.random(), until_ms);
         let unit = Unit::new(event).guard(spend, Lost::Replayed).put(row);
         match self.store.commit(ctx, unit).await {
             Ok(_) => Ok((ticket, until_ms)),
@@ -118,8 +120,7 @@ impl Idp {
     /// # Errors
     /// [`PasskeyError::Ticket`], [`PasskeyError::Store`].
     pub async fn begin_passkey(&self, ctx: &Ctx, ticket: &str) -> Result<Begun, PasskeyError> {
-        let found =
-            rows::ticket(&self.store, ctx, ticket_sha256(ticket)).await?.ok_or(PasskeyError::Ticket)?;
+        let found = self.live_ticket(ctx, ticket_sha256(ticket)).await?;
         let user_id = self.passkey_user(ctx, &found.person).await?;
         Ok(Begun { challenge: found.challenge, user_id })
     }
@@ -135,7 +136,7 @@ impl Idp {
         (client_data_json, attestation_object): (&[u8], &[u8]),
     ) -> Result<String, PasskeyError> {
         let sha256 = ticket_sha256(ticket);
-        let found = rows::ticket(&self.store, ctx, sha256).await?.ok_or(PasskeyError::Ticket)?;
+        let found = self.live_ticket(ctx, sha256).await?;
         let expected = self.expected(&found.challenge);
         let roots = self.attestation_roots();
         let made = Creation::parse(client_data_json, attestation_object)
@@ -151,26 +152,34 @@ impl Idp {
             self.spend_ticket_refused(ctx, sha256, "too-many").await?;
             return Err(PasskeyError::Known);
         }
-        self.keep_passkey(ctx, sha256, &found.person, &passkey).await
+        self.keep_passkey(ctx, sha256, &found, &passkey).await
+    }
+
+    /// A ticket that counts: its time is not over, and its device may sign in.
+    async fn live_ticket(&self, ctx: &Ctx, sha256: [u8; 32]) -> Result<Ticket, PasskeyError> {
+        let found = rows::ticket(&self.store, ctx, sha256).await?.ok_or(PasskeyError::Ticket)?;
+        let device = self.enrolment(ctx, &found.enrolment).await?;
+        let may = device.is_some_and(|device| device.may_sign(ctx.now_ms()));
+        if may { Ok(found) } else { Err(PasskeyError::Ticket) }
     }
 
     async fn keep_passkey(
         &self,
         ctx: &Ctx,
         ticket_sha256: [u8; 32],
-        person: &str,
+        Ticket { person, enrolment, .. }: &Ticket,
         passkey: &Passkey,
     ) -> Result<String, PasskeyError> {
         let passkey_id = id::new(ctx, "pky");
         let event = Event::PasskeyAdded {
-            person: person.to_owned(),
+            person: person.clone(),
             attested: passkey.attestation.is_rooted(),
             synced: passkey.flags.backup_eligible,
             passkey: passkey_id.clone(),
         };
         let unit = Unit::new(event)
             .guard(rows::spend_ticket(ticket_sha256), Lost::Ticket)
-            .guard(rows::put(&passkey_id, person, passkey), Lost::Known);
+            .guard(rows::put(&passkey_id, (person, enrolment), passkey), Lost::Known);
         match self.store.commit(ctx, unit).await {
             Ok(_) => Ok(passkey_id),
             Err(CommitError::Fault(fault)) => Err(fault.into()),
@@ -240,6 +249,11 @@ impl Idp {
         let Some(row) = rows::of_credential(&self.store, ctx, assertion.credential_id()).await? else {
             return Ok(None);
         };
+        let device = self.enrolment(ctx, &row.enrolment).await?;
+        if !device.is_some_and(|device| device.may_sign(ctx.now_ms())) {
+            tracing::info!("a passkey of a device that may not sign in was used");
+            return Ok(None);
+        }
         let user = self.passkey_user(ctx, &row.person).await?;
         let asserted = match assertion.verify(&self.expected(challenge), &row.passkey, &user) {
             Ok(asserted) => asserted,
@@ -257,12 +271,12 @@ impl Idp {
         let (acr, key) =
             if is_bound { ("phrh", "hwk") } else { ("phr", if row.attested { "hwk" } else { "swk" }) };
         let amr = [key, "pop", "mfa"].map(str::to_owned).to_vec();
-        Ok(Some(Asserted { person: row.person, acr: acr.to_owned(), amr }))
+        Ok(Some(Asserted { person: row.person, enrolment: row.enrolment, acr: acr.to_owned(), amr }))
     }
 
-    /// Forgets tickets whose time is over.
-    pub(crate) fn forget_tickets() -> Stmt {
-        rows::forget_tickets()
+    /// Forgets tickets whose time is over, and passkeys of devices that are forgotten.
+    pub(crate) fn forget_passkeys() -> [Stmt; 2] {
+        [rows::forget_tickets(), rows::forget()]
     }
 
     /// The host that passkeys are made for.

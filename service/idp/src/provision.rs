@@ -8,7 +8,7 @@ use ::store::{CommitError, Ctx, Refused, StoreFault, Unit};
 use crypto::hash;
 use crypto::jose::jws::Draft;
 use crypto::jwk::Jwk;
-use crypto::key::KeyAlg;
+use crypto::key::{KeyAlg, PublicKey};
 use custody::{
     AGREE_USE, KeyError, KeyRef, LeafNames, Owner, Policy, RoomKey, SEAL_USE, SignError, SignerInfo,
 };
@@ -21,8 +21,6 @@ use tlog::event::Event;
 pub const REPLY_USE: &str = "jws:seal-reply+jwt";
 /// What else it signs: receipts, and the sets of keys.
 const REPLY_USES: [&str; 3] = [REPLY_USE, "jws:seal-consent+jwt", "jws:seal-keys+jwt"];
-/// The `typ` of a signed set of keys.
-pub const KEYS_TYP: &str = "seal-keys+jwt";
 /// Sets that metadata shows: a wallet that slept through more enrols again.
 pub(crate) const KEY_SETS_MAX: usize = 16;
 
@@ -82,7 +80,9 @@ impl Idp {
         self.publish_keys(ctx, tenant).await
     }
 
-    /// Publishes the set of keys that wallets pin, if it is not the newest already.
+    /// Publishes the set of keys that wallets pin, if it is not the newest already. A reply key that is to take over later is
+    /// vouched for by the one before while that one still signs; one that took over at once is vouched for by nobody, so wallets
+    /// enrol again: a former key that may be in other hands must not name its successor.
     ///
     /// # Errors
     /// [`ProvisionError`].
@@ -90,28 +90,48 @@ impl Idp {
         let agreement = self.custody.agreement_key(ctx).await?;
         let reply = self.reply_key(ctx).await?;
         let newest = store::secret::key_sets(&self.store, ctx, 1).await?.into_iter().next();
-        if newest.as_ref().is_some_and(|set| set.kid_s == agreement.kid && set.kid_reply == reply.kid) {
+        let next = self.next_reply(ctx, &reply).await?;
+        // The newest set is signed by the key that signs now, or names the one that is to take over.
+        let is_announced = |set: &KeySet| next.as_ref().is_some_and(|(kid, _)| set.kid_reply == *kid);
+        let signs = |set: &KeySet| set.kid_reply == reply.kid;
+        let (kid_reply, reply) = match (&newest, next.clone()) {
+            // Whoever signs this would be the one that does not sign yet: it is said when it does.
+            (Some(set), _) if is_announced(set) => return Ok(()),
+            (Some(set), Some(next)) if signs(set) => next,
+            _ => (reply.kid, reply.public),
+        };
+        if newest.as_ref().is_some_and(|set| set.kid_s == agreement.kid && set.kid_reply == kid_reply) {
             return Ok(());
         }
         let number = newest.map_or(1, |set| set.number + 1);
         let claims = json!({
             "iss": self.config.issuer(tenant), "iat": ctx.now.as_second(), "number": number,
             "agreement": {"kid": agreement.kid, "jwk": Jwk::from_key(&agreement.public).to_value()},
-            "reply": {"kid": reply.kid, "jwk": Jwk::from_key(&reply.public).to_value()},
+            "reply": {"kid": kid_reply, "jwk": Jwk::from_key(&reply).to_value()},
         });
-        let draft = Draft::new(KEYS_TYP, claims.to_string());
+        let draft = Draft::new(seal::chain::TYP, claims.to_string());
         let signed = self.custody.sign_jws(ctx, KeyRef::Use(REPLY_USE), draft).await?;
         let event = Event::SealKeysPublished {
             sha256: hash::sha256(signed.compact.as_bytes()),
             number: number.unsigned_abs(),
             key_use: signed.key,
         };
-        let set = KeySet { number, kid_s: agreement.kid, kid_reply: reply.kid, statement: signed.compact };
+        let set = KeySet { number, kid_s: agreement.kid, kid_reply, statement: signed.compact };
         let unit = Unit::new(event).guard(store::secret::put_key_set(&set), SetThere);
         match self.store.commit(ctx, unit).await {
             Ok(_) | Err(CommitError::Lost(SetThere)) => Ok(()),
             Err(CommitError::Fault(fault)) => Err(fault.into()),
         }
+    }
+
+    /// The version of the reply key that is to take over, if one waits.
+    async fn next_reply(
+        &self,
+        ctx: &Ctx,
+        reply: &SignerInfo,
+    ) -> Result<Option<(String, PublicKey)>, ProvisionError> {
+        let key = self.custody.key(ctx, &reply.key_id).await?;
+        Ok(key.pending().map(|version| (version.kid.clone(), version.public.clone())))
     }
 
     /// The key that answers wallets.

@@ -28,7 +28,7 @@ pub struct Facts {
     pub person: String,
     /// The person, as this relying party knows them.
     pub sub: String,
-    /// The device; none where a passkey alone answered.
+    /// The device; where a passkey alone answered, the one whose wallet added it.
     pub enrolment: Option<String>,
     /// The class that was reached.
     pub acr: String,
@@ -85,7 +85,7 @@ impl Idp {
         let live = row.outcome == "approved" && row.code_until_ms > ctx.now_ms();
         let code = if live {
             let t0 = T0::from_stored(row.t0);
-            Some(authorization_code(&self.secret(ctx, Name::Code).await?, sid, &t0))
+            Some(authorization_code(&*self.secret(ctx, Name::Code).await?, sid, &t0))
         } else {
             None
         };

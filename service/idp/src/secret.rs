@@ -9,6 +9,7 @@ use crypto::random;
 use crypto::secret::Secret;
 use seal::handle::Handle;
 use seal::person::{PersonId, pairwise_sub};
+use std::sync::Arc;
 
 /// Which secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +34,18 @@ impl Name {
 
 impl Idp {
     /// The secret, made at its first use.
-    pub(crate) async fn secret(&self, ctx: &Ctx, name: Name) -> Result<Secret<[u8; 32]>, StoreFault> {
+    pub(crate) async fn secret(&self, ctx: &Ctx, name: Name) -> Result<Arc<Secret<[u8; 32]>>, StoreFault> {
         let text = name.as_str();
+        if let Some(known) = self.remembered.secret(&ctx.tenant, text) {
+            return Ok(known);
+        }
         for _ in 0..2 {
             if let Some(sealed) = store::secret::sealed(&self.store, ctx, text).await? {
                 let plain = self.store.opened(ctx, store::secret::field(text), &sealed).await?;
                 let bytes: [u8; 32] = plain.expose().as_slice().try_into().map_err(|_| broken())?;
-                return Ok(Secret::new(bytes));
+                let read = Arc::new(Secret::new(bytes));
+                self.remembered.keep_secret(&ctx.tenant, text, &read);
+                return Ok(read);
             }
             // Key material is not drawn from the request. Of two who make it at once the first one's stays.
             let fresh = Secret::new(random::array::<32>());
@@ -54,7 +60,7 @@ impl Idp {
     /// # Errors
     /// [`StoreFault`].
     pub async fn pairwise(&self, ctx: &Ctx, sector: &str, person: &PersonId) -> Result<String, StoreFault> {
-        Ok(pairwise_sub(&self.secret(ctx, Name::Pairwise).await?, sector, person))
+        Ok(pairwise_sub(&*self.secret(ctx, Name::Pairwise).await?, sector, person))
     }
 
     /// By what a handle is kept and found: keyed, as 40 bits could be tried out from a stolen table.

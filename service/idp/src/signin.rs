@@ -138,6 +138,8 @@ pub enum SessionState {
 pub struct Asserted {
     /// `per_…`.
     pub person: String,
+    /// The device whose wallet added the passkey, `enr_…`.
+    pub enrolment: String,
     /// `phr` or `phrh`.
     pub acr: String,
     /// Its own methods (RFC 8176).
@@ -217,7 +219,7 @@ impl Idp {
         (request_sha256, spend): ([u8; 32], Vec<Stmt>),
         browser: &Browser<'_>,
     ) -> Result<Opened, SigninError> {
-        let party = self.relying_party(ctx, &request.client_id).await?;
+        let party = self.party(ctx, &request.client_id).await?;
         let party = party.filter(|party| party.is_active(ctx.now_ms())).ok_or(SigninError::PartyInactive)?;
         let context = self.context(ctx, tenant, request, &party, hash::sha256(browser.cookie.as_bytes()))?;
         let (opened, put) = self.begun(ctx, request, (context, request_sha256, 0), browser.hint).await?;
@@ -425,7 +427,7 @@ impl Idp {
     }
 
     /// Derives the keys of a session anew: s in custody, e from its row.
-    pub(crate) async fn keys_of(
+    pub(crate) async fn derived_keys(
         &self,
         ctx: &Ctx,
         loaded: &Loaded,
@@ -581,6 +583,14 @@ impl Loaded {
         }
     }
 
+    /// The same session after the unit that gave it to a wallet.
+    pub(crate) fn claimed_by(&mut self, enrolment: &crate::enrolment::Enrolment, next: Signin) {
+        self.row.state = "claimed".to_owned();
+        self.row.enrolment = Some(enrolment.id.clone());
+        self.row.addressed = Some(enrolment.person.clone());
+        self.machine = next;
+    }
+
     /// The same session where the class is judged without an assertion.
     pub(crate) fn without_assertion(mut self) -> Loaded {
         self.row.assertion_needed = false;
@@ -598,7 +608,9 @@ impl Loaded {
 /// The machine of a row, which this room alone writes.
 pub(crate) fn loaded(row: SigninRow, life_s: u64) -> Result<Loaded, SigninError> {
     let broken = |column: &str| StoreFault::Sealed { place: format!("idp_signin.{column}") };
-    let context = Context::parse(row.context.as_bytes()).map_err(|_| broken("ctx"))?;
+    // What stands in the row this room wrote in its canonical form; whoever reads it back need not prove that again.
+    let context = serde_json::from_str(&row.context).ok().and_then(|value| Context::from_value(&value).ok());
+    let context = context.ok_or_else(|| broken("ctx"))?;
     PublicKey::from_raw(KeyAlg::P256, row.point.clone()).map_err(|_| broken("point"))?;
     let began_at = Timestamp::from_second(context.issued_at_s).map_err(|_| broken("ctx"))?;
     let terms = Terms { life_s: life_s.cast_signed(), began_at, assertion_needed: row.assertion_needed };

@@ -60,7 +60,7 @@ impl Idp {
             sealed.and_then(|sealed| Under::AccessToken.open(token, ctx.tenant.as_str(), place, &sealed));
         let mut claims = opened.unwrap_or_default();
         claims.insert("sub".to_owned(), live.claims.sub.clone().into());
-        let party = self.relying_party(ctx, &live.claims.client_id).await?.ok_or_else(invalid_token)?;
+        let party = self.party(ctx, &live.claims.client_id).await?.ok_or_else(invalid_token)?;
         match party.metadata.userinfo_alg.as_deref().and_then(|name| SignAlg::from_jws_name(name).ok()) {
             None => Ok(Userinfo::Plain(claims)),
             Some(alg) => self.sign_userinfo(ctx, &live, claims, alg).await.map(Userinfo::Signed),
@@ -103,11 +103,11 @@ impl Idp {
 
     async fn live_token(&self, ctx: &Ctx, tenant: &str, token: &str) -> Result<Option<Live>, StoreFault> {
         let issuer = self.config.issuer(tenant);
-        let keys = self.token_keys(ctx).await?;
+        let Ok(token) = AccessToken::parse(token) else { return Ok(None) };
+        let keys = self.access_keys(ctx, token.kid()).await?;
         let expected =
             Expected { issuer: &issuer, audience: &issuer, algs: &[SignAlg::Es256], skew_s: OWN_SKEW_S };
-        let verified = AccessToken::parse(token).and_then(|token| token.verify(&keys, &expected, ctx.now));
-        let Ok(verified) = verified else { return Ok(None) };
+        let Ok(verified) = token.verify(&keys, &expected, ctx.now) else { return Ok(None) };
         // The skew is for clocks behind ours; no token of ours outlives its end.
         if verified.expires_at <= ctx.now {
             return Ok(None);
@@ -147,7 +147,7 @@ impl Idp {
         let token = introspection::token_of(form)?;
         let known = self.known_party(ctx, tenant, presented, form).await?;
         let is_public = op::needs_proof(&known.party);
-        let client_id = known.party.client_id;
+        let client_id = known.party.client_id.clone();
         self.spend_alone(ctx, &client_id, presented.door, known.spend).await?;
         if is_public {
             return Err(self
@@ -210,7 +210,7 @@ impl Idp {
     ) -> Result<(), OpError> {
         let token = introspection::token_of(form)?;
         let known = self.known_party(ctx, tenant, presented, form).await?;
-        let client_id = known.party.client_id;
+        let client_id = known.party.client_id.clone();
         self.spend_alone(ctx, &client_id, presented.door, known.spend).await?;
         let by_access = self.live_token(ctx, tenant, token.expose()).await?.map(|live| live.grant);
         let grant = match by_access {

@@ -20,6 +20,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0001_signin.sql", include_str!("../migrations/0001_signin.sql")),
         ("0002_op.sql", include_str!("../migrations/0002_op.sql")),
         ("0003_outbox.sql", include_str!("../migrations/0003_outbox.sql")),
+        ("0004_passkey_device.sql", include_str!("../migrations/0004_passkey_device.sql")),
     ],
 };
 

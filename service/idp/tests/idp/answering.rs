@@ -217,7 +217,11 @@ async fn phr(house: &House, wallet: &Wallet) -> (tessera_idp::signin::Opened, As
     request.acr = "phr".to_owned();
     let opened = house.open_with(&request).await;
     let person = person_of(house, wallet).await;
-    (opened, Asserted { person, acr: "phr".to_owned(), amr: vec!["pop".to_owned(), "mfa".to_owned()] })
+    let enrolment = wallet.id.clone();
+    (
+        opened,
+        Asserted { person, enrolment, acr: "phr".to_owned(), amr: vec!["pop".to_owned(), "mfa".to_owned()] },
+    )
 }
 
 /// The person of a wallet, as the facts of a sign-in tell the token door.

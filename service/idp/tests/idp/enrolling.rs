@@ -3,6 +3,7 @@
 use crate::house::{House, seal_form};
 use crate::wallet::{Wallet, challenge_of};
 use crypto::base64;
+use crypto::key::PublicKey;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tessera_idp::Enrolling;
@@ -249,4 +250,51 @@ async fn the_keys_that_wallets_pin_stand_in_a_signed_chain() {
     let claims: Value = serde_json::from_slice(set.payload()).unwrap();
     assert_eq!(claims["agreement"]["kid"], metadata["agreement"]["kid"]);
     assert_eq!((set.typ(), house.count("seal-keys-published").await), (Some("seal-keys+jwt"), 1));
+}
+
+/// The reply key that the metadata names now, and what a wallet that pinned `pinned` believes after the chain.
+async fn followed(house: &House, pinned: &PublicKey) -> (PublicKey, Option<PublicKey>) {
+    let metadata = house.raw("GET", "/t/default/seal/metadata", &[], None).await.json();
+    let chain: Vec<String> = serde_json::from_value(metadata["key_chain"].clone()).unwrap();
+    let now = crypto::jwk::Jwk::from_value(&metadata["reply_jwks"]["keys"][0]).unwrap();
+    let pins = seal::chain::follow(metadata["issuer"].as_str().unwrap(), pinned, &chain);
+    (now.key().clone(), pins.map(|pins| pins.reply))
+}
+
+async fn reply_key_of(house: &House) -> String {
+    let keys = house.api("GET", "/api/v1/keys?limit=200", None).await.json();
+    let is_reply = |key: &&Value| key["label"] == "replies to wallets";
+    keys["items"].as_array().unwrap().iter().find(is_reply).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_reply_key_that_takes_over_later_is_vouched_for_by_the_one_before() {
+    let house = House::new().await;
+    let unpinned = crypto::key::PrivateKey::generate(crypto::key::KeyAlg::P256).public();
+    let (pinned, stranger) = followed(&house, &unpinned).await;
+    assert_eq!(stranger, None);
+    let rotate = format!("/api/v1/keys/{}/rotate", reply_key_of(&house).await);
+    house.api("POST", &rotate, Some(&json!({"activate": "ahead"}))).await;
+    house.idp.tidy(&house.ctx(), "default").await.unwrap();
+    house.idp.tidy(&house.ctx(), "default").await.unwrap();
+    assert_eq!(house.count("seal-keys-published").await, 2, "it is said once");
+    assert_eq!(house.api("POST", &rotate, Some(&json!({}))).await.status, StatusCode::OK);
+    let (now, believed) = followed(&house, &pinned).await;
+    assert_ne!(now, pinned);
+    assert_eq!(believed, Some(now));
+}
+
+#[tokio::test]
+async fn a_reply_key_that_takes_over_at_once_is_vouched_for_by_nobody() {
+    let house = House::new().await;
+    let unpinned = crypto::key::PrivateKey::generate(crypto::key::KeyAlg::P256).public();
+    let (pinned, _) = followed(&house, &unpinned).await;
+    house.advance(2);
+    let rotate = format!("/api/v1/keys/{}/rotate", reply_key_of(&house).await);
+    house.api("POST", &rotate, Some(&json!({"reason": "compromised"}))).await;
+    house.idp.tidy(&house.ctx(), "default").await.unwrap();
+    let (now, believed) = followed(&house, &pinned).await;
+    assert_eq!(believed, Some(pinned), "the chain leads no further than the key that may be in other hands");
+    assert_eq!(followed(&house, &now).await.1, Some(now), "who enrols from now on begins anew");
+    assert_eq!(house.count("seal-keys-published").await, 2);
 }

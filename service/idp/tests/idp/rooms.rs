@@ -21,6 +21,7 @@ fn every_statement_of_the_source_is_tried() {
     let sources = [
         include_str!("../../src/store/document_seal.rs"),
         include_str!("../../src/store/enrolment.rs"),
+        include_str!("../../src/store/history.rs"),
         include_str!("../../src/store/op.rs"),
         include_str!("../../src/store/outbox.rs"),
         include_str!("../../src/store/passkey.rs"),

@@ -8,5 +8,6 @@ mod flow;
 mod house;
 mod passkeys;
 mod person;
+mod remembering;
 mod shop;
 mod tokens;

@@ -13,6 +13,12 @@ use seal::code::response::Response;
 use seal::code::{Decision, FaceVerdict, Sid, T0};
 use seal::scope::Scopes;
 use serde_json::{Value, json};
+use tessera_idp::Config;
+
+/// A specimen maker of authenticators: `attestation/make.sh`.
+const MAKER_ROOT: &[u8] = include_bytes!("attestation/root.der");
+const MAKER_LEAF: &[u8] = include_bytes!("attestation/leaf.der");
+const MAKER_KEY: &[u8] = include_bytes!("attestation/leaf.pkcs8");
 
 const PHR: &str = r#"{"id_token":{"acr":{"essential":true,"value":"phr"}}}"#;
 /// User present, user verified.
@@ -26,13 +32,28 @@ struct Authenticator {
     rp_id: &'static str,
     flags: u8,
     counter: u32,
+    /// Whether its maker vouches for it (`packed`).
+    is_attested: bool,
 }
 
 impl Authenticator {
     fn new() -> Authenticator {
         let key = PrivateKey::generate(KeyAlg::P256);
         let id = key.public().raw()[1..17].try_into().unwrap();
-        Authenticator { key, id, origin: URL, rp_id: "localhost", flags: UP_UV, counter: 1 }
+        Authenticator {
+            key,
+            id,
+            origin: URL,
+            rp_id: "localhost",
+            flags: UP_UV,
+            counter: 1,
+            is_attested: false,
+        }
+    }
+
+    /// One that its maker vouches for.
+    fn attested() -> Authenticator {
+        Authenticator { is_attested: true, ..Authenticator::new() }
     }
 
     fn client_data(&self, kind: &str, challenge: &[u8]) -> Vec<u8> {
@@ -63,12 +84,29 @@ impl Authenticator {
         data.extend([0, 16]);
         data.extend(self.id);
         data.extend(cose);
+        let client_data = self.client_data("webauthn.create", challenge);
+        let (format, statement) = self.statement(&[data.clone(), sha256(&client_data).to_vec()].concat());
         let object = cbor::encode(&Cbor::Map(vec![
-            (Cbor::text("fmt"), Cbor::text("none")),
-            (Cbor::text("attStmt"), Cbor::Map(Vec::new())),
+            (Cbor::text("fmt"), Cbor::text(format)),
+            (Cbor::text("attStmt"), Cbor::Map(statement)),
             (Cbor::text("authData"), Cbor::bytes(data)),
         ]));
-        json!({"clientDataJSON": url_encode(&self.client_data("webauthn.create", challenge)), "attestationObject": url_encode(&object)})
+        json!({"clientDataJSON": url_encode(&client_data), "attestationObject": url_encode(&object)})
+    }
+
+    /// What its maker says of what it made (WebAuthn Level 3, 8.2); nothing without one.
+    fn statement(&self, about: &[u8]) -> (&'static str, Vec<(Cbor, Cbor)>) {
+        if !self.is_attested {
+            return ("none", Vec::new());
+        }
+        let maker = PrivateKey::from_secret(KeyAlg::P256, MAKER_KEY).unwrap();
+        let signature = der(&maker.sign(SignAlg::Es256, about).unwrap());
+        let statement = vec![
+            (Cbor::text("alg"), Cbor::Nint(-7)),
+            (Cbor::text("sig"), Cbor::bytes(signature)),
+            (Cbor::text("x5c"), Cbor::Array(vec![Cbor::bytes(MAKER_LEAF.to_vec())])),
+        ];
+        ("packed", statement)
     }
 
     fn assert(&mut self, challenge: &[u8]) -> Value {
@@ -117,7 +155,11 @@ async fn add(house: &House, ticket: &str, passkey: &Authenticator) -> Answered {
 
 /// A person with a passkey.
 async fn ana(house: &House) -> (Person, Authenticator) {
-    let (person, passkey) = (Person::new(house).await, Authenticator::new());
+    ana_with(house, Authenticator::new()).await
+}
+
+async fn ana_with(house: &House, passkey: Authenticator) -> (Person, Authenticator) {
+    let person = Person::new(house).await;
     let added = add(house, &ticket(house, &person).await, &passkey).await;
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
     (person, passkey)
@@ -326,11 +368,74 @@ async fn a_passkey_alone_signs_in_on_our_page_for_nothing_but_the_name() {
     let shop = Shop::new(&house).await;
     let (_, mut passkey) = ana(&house).await;
     let visit = shop.visit(&house, &[("scope", "openid")]).await;
-    let t0: [u8; 32] = challenge(&house, &visit).await.try_into().unwrap();
-    let t0 = T0::from_stored(t0);
+    let answered = alone(&house, &visit, &mut passkey).await;
+    assert_eq!(answered.json()["state"], "approved", "{}", answered.text());
+    let code = visit.finish(&house).await.back("code").unwrap();
+    let tokens = shop.redeem(&house, &code, &[]).await.json();
+    assert_eq!(claims_of(tokens["id_token"].as_str().unwrap())["acr"], "phr");
+    assert_eq!(house.last_event().await, "tokens-issued");
+}
+
+/// A house that believes the specimen maker.
+async fn house_of_maker() -> House {
+    House::with(|config: &mut Config| config.attestation_roots = vec![MAKER_ROOT.to_vec()]).await
+}
+
+/// A sign-in by code and passkey where the service asks for the class that is bound to hardware: the outcome, and where it leads.
+async fn bound_sign_in(
+    house: &House,
+    (person, passkey): (&Person, &mut Authenticator),
+) -> (Value, Shop, Answered) {
+    let shop = Shop::with(house, &json!({"acr_min": "phrh"})).await;
+    let visit = shop.visit(house, &[("scope", "openid")]).await;
+    let claimed = person.claim(house, &visit.sid).await;
+    let over = challenge(house, &visit).await;
+    assert_eq!(visit.post(house, "assertion", &passkey.assert(&over)).await.status, StatusCode::OK);
+    let outcome = crate::person::content(&person.answer(house, &claimed, Decision::Approve, &[]).await);
+    (outcome, shop, visit.finish(house).await)
+}
+
+#[tokio::test]
+async fn a_passkey_that_its_maker_vouches_for_and_nobody_can_copy_signs_in_as_bound_to_hardware() {
+    let house = house_of_maker().await;
+    let (person, mut passkey) = ana_with(&house, Authenticator::attested()).await;
+    let (outcome, shop, back) = bound_sign_in(&house, (&person, &mut passkey)).await;
+    assert_eq!(outcome["outcome"], "approved", "{outcome}");
+    let tokens = shop.redeem(&house, &back.back("code").unwrap(), &[]).await.json();
+    let id_token = claims_of(tokens["id_token"].as_str().unwrap());
+    assert_eq!(id_token["acr"], "phrh");
+    assert!(id_token["amr"].as_array().unwrap().contains(&json!("hwk")));
+    assert_eq!(house.leaf("passkey-added").await.kind, "passkey-added");
+}
+
+#[tokio::test]
+async fn a_passkey_that_can_be_copied_is_never_bound_to_hardware_whoever_vouches_for_it() {
+    let house = house_of_maker().await;
+    // BE: it may be backed up, so other devices may hold it.
+    let copied = Authenticator { flags: UP_UV | 0x08, ..Authenticator::attested() };
+    let (person, mut passkey) = ana_with(&house, copied).await;
+    let (outcome, _, back) = bound_sign_in(&house, (&person, &mut passkey)).await;
+    assert_eq!((&outcome["outcome"], &outcome["reason"]), (&json!("failed"), &json!("unmet-acr")));
+    assert_eq!(back.back("error").as_deref(), Some("unmet_authentication_requirements"));
+    assert_eq!(house.last_event().await, "signin-failed");
+}
+
+#[tokio::test]
+async fn a_maker_whom_nobody_configured_vouches_for_nothing() {
+    let house = House::new().await;
+    let (person, mut passkey) = ana_with(&house, Authenticator::attested()).await;
+    let (outcome, _, back) = bound_sign_in(&house, (&person, &mut passkey)).await;
+    assert_eq!(outcome["reason"], "unmet-acr");
+    assert!(back.back("code").is_none());
+    assert_eq!(house.last_event().await, "signin-failed");
+}
+
+/// What the browser gets for an answer by passkey alone.
+async fn alone(house: &House, visit: &Visit, passkey: &mut Authenticator) -> Answered {
+    let t0: [u8; 32] = challenge(house, visit).await.try_into().unwrap();
     let response = Response {
         sid: Sid::parse(&visit.sid).unwrap(),
-        t0,
+        t0: T0::from_stored(t0),
         binding: String::new(),
         decision: Decision::Approve,
         granted: Scopes::expand("openid").unwrap(),
@@ -342,11 +447,75 @@ async fn a_passkey_alone_signs_in_on_our_page_for_nothing_but_the_name() {
         issued_at_s: house.now().as_second(),
     };
     let r = response.jcs().unwrap();
-    let webauthn = passkey.assert(&browser_challenge(&t0, &r));
-    let answered = visit.post(&house, "answer", &json!({"r": url_encode(&r), "webauthn": webauthn})).await;
-    assert_eq!(answered.json()["state"], "approved", "{}", answered.text());
+    let webauthn = passkey.assert(&browser_challenge(&T0::from_stored(t0), &r));
+    visit.post(house, "answer", &json!({"r": url_encode(&r), "webauthn": webauthn})).await
+}
+
+async fn revoke(house: &House, person: &Person, reason: &str) {
+    let path = format!("/api/v1/enrolments/{}/revoke", person.binding);
+    let bearer = format!("Bearer {}", house.token);
+    let answered = house.json(&path, &[("authorization", &bearer)], &json!({"reason": reason})).await;
+    assert_eq!(answered.status, StatusCode::NO_CONTENT, "{}", answered.text());
+}
+
+#[tokio::test]
+async fn the_passkeys_of_a_revoked_device_sign_nobody_in() {
+    let house = House::new().await;
+    let shop = Shop::new(&house).await;
+    let (person, mut passkey) = ana(&house).await;
+    revoke(&house, &person, "lost_device").await;
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    let answered = alone(&house, &visit, &mut passkey).await;
+    assert_eq!(answered.json()["state"], "failed", "{}", answered.text());
+    assert_eq!(house.last_event().await, "signin-failed");
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    let over = challenge(&house, &visit).await;
+    let asserted = visit.post(&house, "assertion", &passkey.assert(&over)).await;
+    assert_eq!(asserted.json()["state"], "failed", "{}", asserted.text());
+    assert!(visit.finish(&house).await.back("code").is_none());
+}
+
+#[tokio::test]
+async fn a_link_of_a_device_that_was_revoked_since_adds_no_passkey() {
+    let house = House::new().await;
+    let person = Person::new(&house).await;
+    let link = ticket(&house, &person).await;
+    revoke(&house, &person, "compromised").await;
+    assert_eq!(begin(&house, &link).await.code(), "seal/passkey-ticket");
+    assert_eq!(house.last_event().await, "request-refused");
+    assert_eq!(house.count("enrolment-revoked").await, 1);
+}
+
+#[tokio::test]
+async fn the_passkey_of_a_locked_device_rests_until_an_operator_unlocks_it() {
+    let house = House::new().await;
+    let shop = Shop::new(&house).await;
+    let (person, mut passkey) = ana(&house).await;
+    let locked = person.send(&house, "POST", "/t/default/seal/enrolment/lock", None, false).await;
+    assert_eq!(locked.status, StatusCode::NO_CONTENT);
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    assert_eq!(alone(&house, &visit, &mut passkey).await.json()["state"], "failed");
+    house.api(&format!("/api/v1/enrolments/{}/approve", person.binding), &json!({})).await;
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    assert_eq!(alone(&house, &visit, &mut passkey).await.json()["state"], "approved");
+    assert_eq!(house.last_event().await, "signin-approved");
+}
+
+#[tokio::test]
+async fn revoking_a_device_ends_what_its_passkey_signed_for_too() {
+    let house = House::new().await;
+    let shop = Shop::new(&house).await;
+    let (person, mut passkey) = ana(&house).await;
+    let visit = shop.visit(&house, &[("scope", "openid")]).await;
+    assert_eq!(alone(&house, &visit, &mut passkey).await.json()["state"], "approved");
     let code = visit.finish(&house).await.back("code").unwrap();
     let tokens = shop.redeem(&house, &code, &[]).await.json();
-    assert_eq!(claims_of(tokens["id_token"].as_str().unwrap())["acr"], "phr");
-    assert_eq!(house.last_event().await, "tokens-issued");
+    let access_token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(shop.userinfo(&house, access_token).await.status, StatusCode::OK);
+    let amr = claims_of(tokens["id_token"].as_str().unwrap())["amr"].clone();
+    assert_eq!(amr, json!(["swk", "pop", "mfa"]), "what the browser proved itself by");
+    revoke(&house, &person, "lost_device").await;
+    assert_eq!(shop.userinfo(&house, access_token).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.last_event().await, "request-refused");
+    assert_eq!(house.count("enrolment-revoked").await, 1);
 }
