@@ -4,9 +4,9 @@
 //! = canonical CBOR `["tessera/field/1", tenant, table, column, row id]`. A value that is moved to another row,
 //! column or tenant does not open.
 
+use crypto::aead;
 use crypto::cbor::{self, Value};
 use crypto::secret::Secret;
-use crypto::{aead, kdf};
 
 use crate::fault::StoreFault;
 use crate::keyring::Kek;
@@ -45,7 +45,7 @@ impl Field<'_> {
 /// Seals `plain` for its place.
 pub(crate) fn seal(kek: &Kek, tenant: &TenantId, field: Field<'_>, nonce: [u8; 12], plain: &[u8]) -> Vec<u8> {
     let place = field.place(tenant);
-    let key = kdf::hkdf_sha256::<32>(kek.key().expose(), &[], &[&place]);
+    let key = kek.derive(&[&place]);
     let sealed = aead::seal_aes256gcm(key.expose(), &nonce, &place, plain);
     [[VERSION].as_slice(), &kek.version().to_be_bytes(), &nonce, &sealed].concat()
 }
@@ -68,7 +68,7 @@ pub(crate) fn open(
         return Err(field.fault());
     }
     let place = field.place(tenant);
-    let key = kdf::hkdf_sha256::<32>(kek.key().expose(), &[], &[&place]);
+    let key = kek.derive(&[&place]);
     let (nonce, sealed) = sealed[5..].split_first_chunk::<12>().ok_or_else(|| field.fault())?;
     aead::open_aes256gcm(key.expose(), nonce, &place, sealed).map_err(|_| field.fault())
 }

@@ -118,6 +118,26 @@ impl Draft {
     }
 }
 
+/// The events of what lost guards mean. Few are ever lost, so ids, salts and nonces are drawn for one that is.
+pub(crate) struct Refusals {
+    ctx: Ctx,
+    policy: Option<[u8; 32]>,
+    events: Vec<Event>,
+}
+
+impl Refusals {
+    /// `events` in the order of the guards; none without guards.
+    pub(crate) fn new(ctx: &Ctx, events: Vec<Event>, policy: Option<[u8; 32]>) -> Option<Refusals> {
+        (!events.is_empty()).then(|| Refusals { ctx: ctx.clone(), policy, events })
+    }
+
+    /// The draft of one of them.
+    pub(crate) fn draft(&self, guard: usize) -> Result<Draft, StoreFault> {
+        let event = self.events.get(guard).ok_or(StoreFault::Closed)?;
+        Draft::new(&self.ctx, event.clone(), self.policy)
+    }
+}
+
 /// How a log refers to a person, and the person's key.
 pub(crate) struct SubjectKey {
     pub(crate) reference: [u8; 32],

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crypto::kdf;
 use crypto::secret::Secret;
 
 use crate::fault::StoreFault;
@@ -19,16 +20,23 @@ const KEKS_MAX: usize = 8_192;
 pub struct Kek {
     version: u32,
     key: Secret<[u8; 32]>,
+    /// HKDF-Extract of the key, which every derivation from it begins with.
+    prk: Secret<[u8; 32]>,
 }
 
 impl Kek {
     pub(crate) fn new(version: u32, key: Secret<[u8; 32]>) -> Kek {
-        Kek { version, key }
+        Kek { version, prk: kdf::extract_sha256(&[], &[key.expose()]), key }
     }
 
     /// Counts from 1; stands in what it seals.
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// HKDF-SHA256 of the key without salt, for `info`.
+    pub(crate) fn derive(&self, info: &[&[u8]]) -> Secret<[u8; 32]> {
+        kdf::expand_sha256(&self.prk, info)
     }
 
     /// The 32 bytes.

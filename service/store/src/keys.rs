@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crypto::kdf;
 use crypto::secret::Secret;
 
 use crate::cipher::{self, Field};
@@ -45,7 +44,7 @@ impl Store {
     /// A key for MACs that live for minutes: HKDF(`data` KEK, "tessera/mac/1" ‖ label). It changes with the KEK.
     pub async fn mac_key(&self, ctx: &Ctx, label: &str) -> Result<Secret<[u8; 32]>, StoreFault> {
         let kek = self.kek(ctx, Purpose::Data).await?;
-        Ok(kdf::hkdf_sha256(kek.key().expose(), &[], &[b"tessera/mac/1", label.as_bytes()]))
+        Ok(kek.derive(&[b"tessera/mac/1", label.as_bytes()]))
     }
 
     /// The KEK in use of the tenant of `ctx`.

@@ -2,7 +2,9 @@
 //! and writes the event's two rows.
 //!
 //! Keys that were read from rows of an uncommitted transaction are remembered only once it is committed: a key whose
-//! row was rolled back must never seal anything.
+//! row was rolled back must never seal anything. A person's key is forgotten, and wiped, as soon as any row of
+//! `store_subject` is deleted or changed: an erasure goes through this writer, as everything does. (Several processes on one
+//! engine would have to tell one another; until they do, only one may write.)
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,9 +26,14 @@ use crate::tenant::TenantId;
 /// Logs whose keys the writer keeps open: 10,000 tenants fit into 4 MiB.
 const LOGS_MAX: usize = 10_000;
 
+/// Persons whose keys the writer keeps open: those of a busy minute; a hundred bytes each. Beyond it the memory starts anew.
+const PERSONS_MAX: usize = 4_096;
+
 pub(crate) struct Ledger {
     keyring: Arc<Keyring>,
     logs: HashMap<(TenantId, LogKind), Arc<OpenLog>>,
+    /// Keys of persons by log and reference.
+    persons: HashMap<Person, Secret<[u8; 32]>>,
     /// How long a detail stays, in milliseconds.
     keep_ms: i64,
     /// What this transaction has done so far, oldest first; a savepoint that is rolled back takes its tail.
@@ -39,6 +46,9 @@ struct OpenLog {
     kek: Arc<Kek>,
 }
 
+/// A log, and how it refers to a person.
+type Person = (LogId, [u8; 32]);
+
 enum Doing {
     /// An entry was added to a log.
     Added(LogId, i64),
@@ -46,11 +56,13 @@ enum Doing {
     Spent(LogId, u64),
     /// A log was read in this transaction.
     Opened(TenantId, LogKind),
+    /// A person's key was read or made in this transaction.
+    Met(Person),
 }
 
 impl Ledger {
     pub(crate) fn new(keyring: Arc<Keyring>, keep_ms: i64) -> Ledger {
-        Ledger { keyring, logs: HashMap::new(), keep_ms, doings: Vec::new() }
+        Ledger { keyring, logs: HashMap::new(), persons: HashMap::new(), keep_ms, doings: Vec::new() }
     }
 
     /// A point in this transaction to which [`Ledger::rolled_back`] can return.
@@ -61,8 +73,10 @@ impl Ledger {
     /// Forgets what was done since `mark`.
     pub(crate) fn rolled_back(&mut self, mark: usize) {
         for doing in self.doings.drain(mark..) {
-            if let Doing::Opened(tenant, kind) = doing {
-                self.logs.remove(&(tenant, kind));
+            match doing {
+                Doing::Opened(tenant, kind) => drop(self.logs.remove(&(tenant, kind))),
+                Doing::Met(person) => drop(self.persons.remove(&person)),
+                Doing::Added(..) | Doing::Spent(..) => {}
             }
         }
     }
@@ -74,7 +88,7 @@ impl Ledger {
             match doing {
                 Doing::Added(log, at_ms) => board.count(&log, at_ms),
                 Doing::Spent(log, rows) => *spent.entry(log).or_default() += rows,
-                Doing::Opened(..) => {}
+                Doing::Opened(..) | Doing::Met(..) => {}
             }
         }
         for (log, rows) in spent {
@@ -90,8 +104,11 @@ impl Ledger {
         }
     }
 
-    /// Notes what a statement of the store's own did.
+    /// Notes what a statement did that came with a unit: rows of persons are only deleted or sealed anew by one.
     pub(crate) fn ran(&mut self, stmt: &Stmt, rows: u64) {
+        if !self.persons.is_empty() && stmt.table().is_none_or(|table| *table == *"store_subject") {
+            self.persons.clear();
+        }
         match stmt.effect() {
             Effect::None => {}
             Effect::ChangesLogs => self.logs.clear(),
@@ -123,15 +140,39 @@ impl Ledger {
         Ok(())
     }
 
-    /// The person's key: made if the person is new to the log, else read back.
+    /// The person's key, as it is remembered, or as its row says.
     fn subject(
-        &self,
+        &mut self,
         conn: &Connection,
         who: &Who,
         log: &OpenLog,
         draft: &Draft,
     ) -> Result<Option<SubjectKey>, Trouble> {
         let Some(reference) = draft.subject_ref(&log.keys) else { return Ok(None) };
+        let person = (log.keys.id().clone(), reference);
+        if let Some(key) = self.persons.get(&person) {
+            return Ok(Some(SubjectKey { reference, key: Secret::new(*key.expose()) }));
+        }
+        let key = self.subject_of_row(conn, who, log, draft, reference)?;
+        if let Some(key) = &key {
+            if self.persons.len() >= PERSONS_MAX {
+                self.persons.clear();
+            }
+            self.persons.insert(person.clone(), Secret::new(*key.key.expose()));
+            self.doings.push(Doing::Met(person));
+        }
+        Ok(key)
+    }
+
+    /// The person's key: made if the person is new to the log, else read back.
+    fn subject_of_row(
+        &self,
+        conn: &Connection,
+        who: &Who,
+        log: &OpenLog,
+        draft: &Draft,
+        reference: [u8; 32],
+    ) -> Result<Option<SubjectKey>, Trouble> {
         let stmt =
             Stmt::new(event::SUBJECT_KEY).text(log.keys.tenant().as_str()).text(log.keys.id().as_str());
         let found = connect::query(conn, who, &stmt.blob(reference), 1)?;

@@ -15,6 +15,7 @@ use crate::keyring::{self, Keyring, Roots};
 use crate::keys;
 use crate::ledger::Ledger;
 use crate::log::{self, LogId, LogSecrets, LogSpec};
+use crate::memo::Changes;
 use crate::migrations::{self, Migrations};
 use crate::root::{Purpose, Root};
 use crate::rotation;
@@ -61,13 +62,15 @@ fn start(config: StoreConfig, rooms: &[Migrations], scratch: Option<Scratch>) ->
     let ending = config.ending.unwrap_or_else(default_ending);
     let board = Arc::new(Board::new(config.pending, ending, waiting));
     let ledger = Ledger::new(keyring.clone(), i64::from(config.detail_keep_d) * DAY_MS);
+    let changes = Arc::<Changes>::default();
     let threads = || {
         let checkpointer = Checkpointer::start(path, board.clone())?;
-        let writer = Writer::start(path, config.pages_max, ledger, board.clone(), checkpointer.handle())?;
+        let told = (board.clone(), changes.clone());
+        let writer = Writer::start(path, config.pages_max, ledger, told, checkpointer.handle())?;
         Ok((writer, Readers::start(path)?, checkpointer))
     };
     let threads = threads().map_err(unreadable).map_err(at)?;
-    Ok(Store::from_parts((keyring, board), threads, (folder, scratch)))
+    Ok(Store::from_parts((keyring, board, changes), threads, (folder, scratch)))
 }
 
 /// Makes the house log and the system log of a test.

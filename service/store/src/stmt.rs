@@ -109,6 +109,11 @@ impl Stmt {
         Ok(template)
     }
 
+    /// The table that it changes; `None` if its text does not begin with that.
+    pub(crate) fn table(&self) -> Option<Arc<str>> {
+        Template::of(self.sql).ok()?.table.clone()
+    }
+
     fn value(mut self, value: Value) -> Stmt {
         self.values.push(value);
         self
@@ -158,6 +163,8 @@ pub(crate) struct Template {
     pub(crate) tenant: Option<usize>,
     /// Number of the parameter that `:now` became.
     pub(crate) now: Option<usize>,
+    /// The table that it changes, where it begins with that.
+    pub(crate) table: Option<Arc<str>>,
 }
 
 impl Template {
@@ -207,8 +214,28 @@ impl Template {
             }
             text
         };
-        Ok(Template { sqlite: render('?'), postgres: render('$'), parameters, tenant, now })
+        Ok(Template {
+            sqlite: render('?'),
+            postgres: render('$'),
+            parameters,
+            tenant,
+            now,
+            table: changed(sql),
+        })
     }
+}
+
+/// The table of `INSERT INTO t`, `UPDATE t`, `DELETE FROM t`.
+fn changed(sql: &str) -> Option<Arc<str>> {
+    let mut words = sql
+        .split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'))
+        .filter(|word| !word.is_empty());
+    let table = match (words.next()?, words.next()?) {
+        ("INSERT", "INTO") | ("DELETE", "FROM") => words.next()?,
+        ("UPDATE", table) => table,
+        _ => return None,
+    };
+    Some(table.into())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -325,6 +352,22 @@ mod tests {
             "SELECT $",
         ] {
             assert!(Template::read(sql).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn the_table_that_a_statement_changes_is_known() {
+        let table = |sql| Template::read(sql).unwrap().table;
+        for sql in [
+            "INSERT INTO a_b (c) VALUES ($1)",
+            "UPDATE a_b SET c = $1",
+            "DELETE FROM a_b WHERE c = $1",
+            "\n  DELETE FROM\n a_b",
+        ] {
+            assert_eq!(table(sql).as_deref(), Some("a_b"), "{sql}");
+        }
+        for sql in ["SELECT c FROM a_b", "WITH x AS (SELECT 1) DELETE FROM a_b", "UPDATE"] {
+            assert_eq!(table(sql), None, "{sql}");
         }
     }
 

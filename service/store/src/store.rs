@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 use crate::board::{Board, Ending, PendingBounds, Waiting};
 use crate::bus::Bus;
 use crate::ctx::Ctx;
-use crate::event::Draft;
+use crate::event::{Draft, Refusals};
 use crate::fault::{CommitError, Committed, OpenFault, StoreFault};
 use crate::keyring::Keyring;
 use crate::log::LogId;
+use crate::memo::Changes;
 use crate::migrations::Migrations;
 use crate::row::Row;
 use crate::sqlite::connect::{self, Who};
@@ -70,10 +71,10 @@ pub(crate) struct Inner {
     pub(crate) board: Arc<Board>,
     pub(crate) readers: Readers,
     pub(crate) bus: Bus,
+    pub(crate) changes: Arc<Changes>,
     writer: Writer,
     checkpointer: Checkpointer,
-    _folder: Folder,
-    _scratch: Option<Scratch>,
+    _files: (Folder, Option<Scratch>),
 }
 
 impl Drop for Inner {
@@ -107,8 +108,7 @@ impl Store {
         let Unit { event, policy, steps, mut lost } = unit;
         let bytes = unit::bounded(&steps, unit::UNIT_STATEMENTS_MAX, unit::UNIT_BYTES_MAX)?;
         let draft = Box::new(Draft::new(ctx, event, policy)?);
-        let refusals =
-            lost.iter().map(|lost| Draft::new(ctx, lost.event(), policy)).collect::<Result<_, _>>()?;
+        let refusals = Refusals::new(ctx, lost.iter().map(Refused::event).collect(), policy);
         let (answer, done) = oneshot::channel();
         self.submit(Job::Unit(UnitJob { who: who(ctx), steps, draft, refusals, bytes, answer }))?;
         match done.await.unwrap_or(Err(StoreFault::Closed))? {
@@ -217,13 +217,12 @@ impl Store {
     }
 
     pub(crate) fn from_parts(
-        (keyring, board): (Arc<Keyring>, Arc<Board>),
+        (keyring, board, changes): (Arc<Keyring>, Arc<Board>, Arc<Changes>),
         (writer, readers, checkpointer): (Writer, Readers, Checkpointer),
-        (folder, scratch): (Folder, Option<Scratch>),
+        files: (Folder, Option<Scratch>),
     ) -> Store {
         let bus = Bus::new();
-        let inner =
-            Inner { keyring, board, readers, bus, writer, checkpointer, _folder: folder, _scratch: scratch };
+        let inner = Inner { keyring, board, readers, bus, changes, writer, checkpointer, _files: files };
         Store { inner: Arc::new(inner) }
     }
 }

@@ -1,11 +1,13 @@
 //! How jobs run inside the writer's transaction, so that a fault of one is never another's.
 //!
 //! ```text
-//! group of ≤ 16 ── one savepoint ──▶ all went well: released
-//!                                └─▶ one must be undone: the group is undone, then each runs in its own savepoint
+//! first group, ≤ 64 ── no savepoint ──▶ all went well
+//!                                   └─▶ one must be undone: the transaction is, and begins anew; each runs in its own savepoint
+//! group of ≤ 16 ────── one savepoint ─▶ all went well: released
+//!                                   └─▶ one must be undone: the group is undone, then each runs in its own savepoint
 //! ```
-//! A savepoint keeps a copy of every page that is changed after it; one for sixteen units costs a fifth of the
-//! writer's time less than one for each. What a unit sees and leaves is the same either way.
+//! A savepoint keeps a copy of every page that is changed after it. What comes first needs none: before it there is nothing to
+//! keep. What a unit sees and leaves is the same either way.
 
 use std::sync::Arc;
 
@@ -14,13 +16,16 @@ use rusqlite::Connection;
 use super::connect::{self, Trouble, Who};
 use super::writer::{Job, KeepDone, KeepJob, UnitDone, UnitJob};
 use crate::board::Board;
-use crate::event::Draft;
+use crate::event::{Draft, Refusals};
 use crate::fault::StoreFault;
 use crate::ledger::Ledger;
 use crate::unit::Step;
 
 /// Jobs that share a savepoint: as many are run twice when one of them must be undone.
 pub(crate) const GROUP_JOBS_MAX: usize = 16;
+
+/// Jobs that begin a transaction without a savepoint: as many are run twice when one of them must be undone.
+pub(crate) const FIRST_JOBS_MAX: usize = 64;
 
 /// Jobs that get a savepoint of their own after one had to be undone: lost guards come in crowds.
 const CAREFUL_JOBS: usize = 256;
@@ -67,8 +72,31 @@ impl Runner {
     }
 
     /// Jobs that the next group may have.
-    pub(crate) fn group_max(&self) -> usize {
-        if self.careful > 0 { 1 } else { GROUP_JOBS_MAX }
+    pub(crate) fn group_max(&self, is_first: bool) -> usize {
+        match (self.careful > 0, is_first) {
+            (true, _) => 1,
+            (false, true) => FIRST_JOBS_MAX,
+            (false, false) => GROUP_JOBS_MAX,
+        }
+    }
+
+    /// Runs the jobs that begin a transaction. An error means that the transaction is lost.
+    pub(crate) fn first(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Trouble> {
+        if self.careful > 0 {
+            return self.group(jobs);
+        }
+        let outcomes: Result<Vec<_>, _> = jobs.iter().map(|job| self.among_others(job)).collect();
+        match outcomes {
+            Ok(outcomes) => Ok(outcomes.into_iter().map(Ok).collect()),
+            Err(Setback::Trouble(trouble)) => Err(trouble),
+            Err(Setback::Undo) => {
+                self.control("ROLLBACK")?;
+                self.ledger.rolled_back(0);
+                self.control("BEGIN IMMEDIATE")?;
+                self.careful = CAREFUL_JOBS;
+                jobs.iter().map(|job| self.alone(job)).collect()
+            }
+        }
     }
 
     /// Runs jobs one after the other. An error means that the transaction is lost.
@@ -103,7 +131,9 @@ impl Runner {
                 match ran.lost {
                     None => Ok(Done::Unit(self.written(who, draft, UnitDone::Committed(draft.event_id))?)),
                     // The guard came first and touched nothing: there is nothing to undo.
-                    Some(guard) if ran.rows == 0 => Ok(Done::Unit(self.refused(who, refusals, guard)?)),
+                    Some(guard) if ran.rows == 0 => {
+                        Ok(Done::Unit(self.refused(who, refusals.as_ref(), guard)?))
+                    }
                     Some(_) => Err(Setback::Undo),
                 }
             }
@@ -123,7 +153,7 @@ impl Runner {
         self.control("SAVEPOINT job")?;
         let done = match job {
             Job::Unit(UnitJob { who, steps, draft, refusals, .. }) => {
-                self.unit_alone(who, steps, draft, refusals, mark).map(Done::Unit)
+                self.unit_alone(who, steps, draft, refusals.as_ref(), mark).map(Done::Unit)
             }
             Job::Keep(KeepJob { who, steps, .. }) => self.keep_alone(who, steps, mark).map(Done::Keep),
         };
@@ -145,7 +175,7 @@ impl Runner {
         who: &Who,
         steps: &[Step],
         draft: &Draft,
-        refusals: &[Draft],
+        refusals: Option<&Refusals>,
         mark: usize,
     ) -> Result<UnitDone, Trouble> {
         self.board.admit_any()?;
@@ -167,9 +197,9 @@ impl Runner {
         Ok(KeepDone { held: true, rows: ran.rows })
     }
 
-    fn refused(&mut self, who: &Who, refusals: &[Draft], guard: usize) -> Result<UnitDone, Trouble> {
-        let refusal = refusals.get(guard).ok_or(StoreFault::Closed)?;
-        self.written(who, refusal, UnitDone::Lost(guard))
+    fn refused(&mut self, who: &Who, refusals: Option<&Refusals>, guard: usize) -> Result<UnitDone, Trouble> {
+        let refusal = refusals.ok_or(StoreFault::Closed)?.draft(guard)?;
+        self.written(who, &refusal, UnitDone::Lost(guard))
     }
 
     fn written(&mut self, who: &Who, draft: &Draft, done: UnitDone) -> Result<UnitDone, Trouble> {

@@ -17,10 +17,11 @@ use super::connect::{self, Trouble, Who};
 use super::run::{Done, Outcome, Runner};
 use super::{Joined, wal};
 use crate::board::Board;
-use crate::event::Draft;
+use crate::event::{Draft, Refusals};
 use crate::fault::StoreFault;
 use crate::id::EventId;
 use crate::ledger::Ledger;
+use crate::memo::Changes;
 use crate::unit::Step;
 
 /// Units of one transaction: at more, the last ones would wait for the first.
@@ -32,6 +33,13 @@ pub const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Work of one transaction before its commit; answers come within 25 ms for p99.
 pub const BATCH_WORK_MAX: Duration = Duration::from_millis(5);
 
+/// From the beginning of a transaction that had company to the beginning of the next: whoever comes meanwhile shares its pages and
+/// its fsync. A unit waits so long at most; one that comes alone, or finds [`GATHER_UNITS`] waiting, does not wait.
+const PACE: Duration = Duration::from_millis(4);
+
+/// Units that are worth a transaction at once: more would share little more.
+const GATHER_UNITS: usize = 64;
+
 /// Units that may wait: a second's work; more would be answered too late to be of use.
 pub const UNITS_WAITING_MAX: usize = 16_384;
 
@@ -41,12 +49,12 @@ pub(crate) enum Job {
     Keep(KeepJob),
 }
 
-/// A unit with the drafts of its event and of each refusal.
+/// A unit with the draft of its event, and what its refusals would be.
 pub(crate) struct UnitJob {
     pub(crate) who: Who,
     pub(crate) steps: Vec<Step>,
     pub(crate) draft: Box<Draft>,
-    pub(crate) refusals: Vec<Draft>,
+    pub(crate) refusals: Option<Refusals>,
     pub(crate) bytes: usize,
     pub(crate) answer: oneshot::Sender<Result<UnitDone, StoreFault>>,
 }
@@ -92,6 +100,19 @@ struct Shared {
 struct Queue {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// How many jobs the writer sleeps for; 0 while it is awake, as waking it would be a call of the system for nothing.
+    wanted: usize,
+}
+
+impl Queue {
+    /// Whether the writer is to be woken, which is told once.
+    fn wakes(&mut self) -> bool {
+        let wakes = self.wanted > 0 && self.jobs.len() >= self.wanted;
+        if wakes {
+            self.wanted = 0;
+        }
+        wakes
+    }
 }
 
 impl Writer {
@@ -99,7 +120,7 @@ impl Writer {
         path: &Path,
         pages_max: Option<u32>,
         ledger: Ledger,
-        board: Arc<Board>,
+        (board, changes): (Arc<Board>, Arc<Changes>),
         checkpoint: Arc<wal::Shared>,
     ) -> rusqlite::Result<Writer> {
         let mut conn = connect::writer(path, pages_max)?;
@@ -112,7 +133,10 @@ impl Writer {
             Ok(())
         }))?;
         let runner = Runner::new(conn, ledger, board.clone());
-        let mut engine = Engine { runner, board, checkpoint, pages, pages_asked: 0, shared: shared.clone() };
+        let shared_too = shared.clone();
+        let (pages_asked, began) = (0, None);
+        let mut engine =
+            Engine { runner, board, changes, checkpoint, pages, pages_asked, began, shared: shared_too };
         let builder = thread::Builder::new().name("store-write".to_owned());
         let handle = builder.spawn(move || engine.run());
         let handle = handle.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -130,6 +154,9 @@ impl Writer {
                 return Err(StoreFault::Busy);
             }
             queue.jobs.push_back(job);
+            if !queue.wakes() {
+                return Ok(());
+            }
         }
         self.shared.wake.notify_one();
         Ok(())
@@ -152,11 +179,14 @@ impl Writer {
 struct Engine {
     runner: Runner,
     board: Arc<Board>,
+    changes: Arc<Changes>,
     checkpoint: Arc<wal::Shared>,
     /// Pages in the write-ahead log, as of the last commit.
     pages: Arc<AtomicU32>,
     /// Pages when a checkpoint was last asked for.
     pages_asked: u32,
+    /// When the last transaction began, if it had company.
+    began: Option<Instant>,
     shared: Arc<Shared>,
 }
 
@@ -172,16 +202,20 @@ impl Engine {
         }
     }
 
-    /// One transaction of everything that waits, within bounds; it never waits for company.
+    /// One transaction of everything that waits, within bounds.
     fn batch(&mut self, first: Job) {
+        self.gather();
+        let began = Instant::now();
         let mut bytes = first.bytes();
         let (mut jobs, mut outcomes) = (vec![first], Vec::new());
         let done = self.runner.control("BEGIN IMMEDIATE").and_then(|()| {
             let started = Instant::now();
             while outcomes.len() < jobs.len() {
-                let group_max = self.runner.group_max();
+                let is_first = outcomes.is_empty();
+                let group_max = self.runner.group_max(is_first);
                 self.take(&mut jobs, outcomes.len() + group_max, &mut bytes);
-                let ran = self.runner.group(&jobs[outcomes.len()..])?;
+                let next = &jobs[outcomes.len()..];
+                let ran = if is_first { self.runner.first(next)? } else { self.runner.group(next)? };
                 outcomes.extend(ran);
                 if started.elapsed() < BATCH_WORK_MAX {
                     self.take(&mut jobs, outcomes.len() + 1, &mut bytes);
@@ -189,7 +223,25 @@ impl Engine {
             }
             self.commit()
         });
+        self.began = (jobs.len() > 1).then_some(began);
         self.conclude(done, jobs, outcomes);
+    }
+
+    /// Waits for company, if the last transaction had some: many small transactions write the same pages again and again.
+    fn gather(&self) {
+        let Some(left) = self.began.and_then(|began| PACE.checked_sub(began.elapsed())) else { return };
+        let until = Instant::now() + left;
+        let mut queue = lock(&self.shared.queue);
+        // The first job is not in the queue any more.
+        while queue.jobs.len() + 1 < GATHER_UNITS && !queue.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            queue.wanted = GATHER_UNITS - 1;
+            queue = self.shared.wake.wait_timeout(queue, left).unwrap_or_else(|poison| poison.into_inner()).0;
+        }
+        queue.wanted = 0;
     }
 
     /// Adds jobs that wait until there are `count`, the transaction is full, or nothing waits.
@@ -210,6 +262,7 @@ impl Engine {
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 metrics::counter!("tessera_store_commits_total").increment(1);
                 metrics::histogram!("tessera_store_commit_units").record(jobs.len() as f64);
+                self.changes.count(jobs.iter().flat_map(Job::steps).map(|step| &step.stmt));
                 self.runner.ledger.committed(&self.runner.conn, &self.board);
                 jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| job.answer(outcome));
                 self.tend_wal();
@@ -267,7 +320,11 @@ impl Engine {
             match queue.jobs.pop_front() {
                 Some(job) => return Some(job),
                 None if queue.closed => return None,
-                None => queue = self.shared.wake.wait(queue).unwrap_or_else(|poison| poison.into_inner()),
+                None => {
+                    queue.wanted = 1;
+                    queue = self.shared.wake.wait(queue).unwrap_or_else(|poison| poison.into_inner());
+                    queue.wanted = 0;
+                }
             }
         }
     }
@@ -278,6 +335,13 @@ impl Job {
         match self {
             Job::Unit(job) => job.bytes,
             Job::Keep(job) => job.bytes,
+        }
+    }
+
+    fn steps(&self) -> &[Step] {
+        match self {
+            Job::Unit(job) => &job.steps,
+            Job::Keep(job) => &job.steps,
         }
     }
 

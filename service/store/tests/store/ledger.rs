@@ -72,6 +72,24 @@ async fn without_the_persons_key_the_detail_stays_shut_and_the_leaf_stays_whole(
 }
 
 #[tokio::test]
+async fn after_a_persons_key_was_erased_nothing_is_sealed_under_it_again() {
+    let house = House::new().await;
+    for purpose in ["one", "two"] {
+        house.store.record(&house.ctx, act_about("opr_bo", purpose)).await.unwrap();
+    }
+    let forget = Stmt::new("DELETE FROM store_subject WHERE tenant_id = :tenant");
+    house.store.housekeeping(&house.ctx, Reason::Expiry, vec![forget]).await.unwrap();
+    house.store.record(&house.ctx, act_about("opr_bo", "three")).await.unwrap();
+    let found = house.store.details_about(&house.ctx, &house.log(), "operator", "opr_bo").await;
+    // All three are sealed under some key of the person, and only the last one under a key that is there.
+    let fault = found.unwrap_err();
+    assert!(matches!(fault, StoreFault::Sealed { .. }), "{fault}");
+    let keys = Stmt::new("SELECT COUNT(*) FROM store_subject");
+    assert_eq!(house.store.read(&house.ctx).one(keys).await.unwrap().unwrap().int(0), Ok(1));
+    assert_eq!(house.entries().await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_detail_of_one_tenant_is_not_found_under_another() {
     let house = House::new().await;
     let other = House::seeded(house.store.clone(), 8).await;

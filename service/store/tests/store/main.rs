@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod fixture;
 mod ledger;
+mod memo;
 mod opening;
 mod sealed;
 mod units;

@@ -140,6 +140,30 @@ async fn units_that_wait_share_a_transaction_and_a_fault_of_one_is_not_the_other
 }
 
 #[tokio::test]
+async fn many_who_commit_again_and_again_share_transactions_and_one_alone_shares_none() {
+    let house = House::new().await;
+    let before = house.store.transactions();
+    for _ in 0..8 {
+        house.store.record(&house.ctx, act("key_1")).await.unwrap();
+    }
+    assert_eq!(house.store.transactions() - before, 8, "whoever is alone waits for nobody");
+    let before = house.store.transactions();
+    let mut committers = JoinSet::new();
+    for _ in 0..16 {
+        let (store, ctx) = (house.store.clone(), house.ctx.clone());
+        committers.spawn(async move {
+            for _ in 0..8 {
+                store.record(&ctx, act("key_1")).await.unwrap();
+            }
+        });
+    }
+    committers.join_all().await;
+    let transactions = house.store.transactions() - before;
+    assert!(transactions < 64, "{transactions} transactions for 128 units");
+    assert_eq!(house.events().await.len(), 136);
+}
+
+#[tokio::test]
 async fn whatever_a_unit_does_its_neighbours_in_the_transaction_get_their_own_outcomes() {
     let place = Place::new();
     let house = House::over(place.open()).await;
