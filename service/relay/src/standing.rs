@@ -24,8 +24,8 @@ pub const NOT_PROTECTED: [&str; 12] = [
     "Budgets are per member and only as true as the client.",
 ];
 
-/// Rounds that one look takes: a quarter of an hour of the shortest.
-pub const ROUNDS_LOOKED_MAX: usize = 3_600;
+/// Rounds that one look takes: a day of rounds of a minute.
+pub const ROUNDS_LOOKED_MAX: usize = 1_440;
 /// Rounds for which it is said what a client's presence in each adds up to.
 const PRESENCE_ROUNDS: [u64; 3] = [10, 100, 1_000];
 /// δ at which that is said.

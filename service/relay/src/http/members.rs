@@ -3,6 +3,7 @@
 use super::refusal;
 use super::wire::{MadeAnswer, MemberBody, MemberItem, MemberList, MemberQuery, PrivacyAnswer};
 use crate::member::Member;
+use crate::standing::NOT_PROTECTED;
 use crate::{Relay, page};
 use axum::extract::State;
 use edge::problem::pages;
@@ -13,16 +14,6 @@ use mailbox::network::Tokens;
 const MEMBER_BYTES_MAX: usize = 1 << 10;
 /// Members of a page.
 const PAGE: usize = 200;
-
-/// What a relay does not hide, whatever its set-up.
-const NOT_PROTECTED: [&str; 6] = [
-    "who is online, when, and from which address",
-    "how many members and clients there are",
-    "a contact who tells",
-    "denial of service",
-    "being away, when rounds are caught up",
-    "metadata recorded today against a quantum computer",
-];
 
 /// Whether the network is the caller's: members are the affair of its tenant, and every other tenant of the house has none.
 fn is_own(relay: &Relay, call: &Call) -> bool {

@@ -8,3 +8,4 @@ mod members;
 mod restarts;
 mod rooms;
 mod rounds;
+mod standing;
