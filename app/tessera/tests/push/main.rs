@@ -140,6 +140,32 @@ fn two_pushes_to_two_members_in_one_second_both_arrive() {
     assert_eq!(his[0].0.signin.as_ref().unwrap().claim_uri, for_bo.claim_uri);
 }
 
+#[test]
+fn a_wallet_that_joins_later_turns_pushes_on_and_off_and_asks_again() {
+    let home = tempfile::tempdir().unwrap();
+    let house = House::start(home.path(), 0);
+    let shop = house.shop(home.path());
+    let (mut wallet, handle) = person::enrolled_alone(&house);
+    person::joins(&mut wallet, &house.member_link());
+    let mut mailbox = wallet.mailbox().unwrap();
+    assert!(wallet.push_on(&mut mailbox, Some("http://localhost:1/t/other")).is_err());
+    assert_eq!(wallet.push_on(&mut mailbox, None).unwrap(), 1);
+    let contact = wallet.push_states().unwrap()[0].contact.unwrap();
+    assert!(wallet.relay_send(&mut mailbox, contact, b"hello").is_err(), "it reads nothing");
+    let mut ana = Person { wallet, mailbox, handle };
+    let browser = shop.visitor();
+    let (claim_uri, ..) = pushed_to(&mut ana, &browser);
+    assert_eq!(ana.signs_in(&claim_uri, || code_of(&browser)), "approved");
+
+    assert_eq!(ana.wallet.push_off(&mut ana.mailbox, None).unwrap(), 1);
+    assert!(ana.mailbox.client().contacts().is_empty());
+    let browser = shop.visitor();
+    browser.names(&ana.handle);
+    let claimed = ana.wallet.claim_next().unwrap();
+    let decided = ana.wallet.approve(&claimed, &code_of(&browser), &seal::scope::Scopes::default());
+    assert_eq!(decided.unwrap().outcome, "approved");
+}
+
 /// The chain is durable before the cell leaves, and the row stays until the relay has the cell: whatever the moment, the push comes
 /// after the restart, under a later key.
 #[test]

@@ -25,10 +25,7 @@ impl Person {
     /// Joins the relay's network first, so that enrolment makes the contact.
     pub(crate) fn enrolled(house: &House, link: &str) -> Person {
         let mut wallet = Wallet::in_memory(&house.anchors()).unwrap();
-        match RelayLink::parse(link).unwrap() {
-            RelayLink::Member(link) => wallet.relay_join(&link, NAME).unwrap(),
-            RelayLink::Invite(invite) => wallet.relay_enter(&invite, NAME).unwrap(),
-        };
+        joins(&mut wallet, link);
         let enrolled = wallet.enrol(&house.issuer(), None).unwrap();
         assert!(enrolled.pushes);
         let mailbox = wallet.mailbox().unwrap();
@@ -70,6 +67,22 @@ impl Person {
         let claimed = self.wallet.claim(claim_uri).unwrap();
         self.wallet.approve(&claimed, &code(), &Scopes::default()).unwrap().outcome
     }
+}
+
+/// A wallet that is enrolled and in no network, and its handle.
+pub(crate) fn enrolled_alone(house: &House) -> (Wallet, String) {
+    let mut wallet = Wallet::in_memory(&house.anchors()).unwrap();
+    let enrolled = wallet.enrol(&house.issuer(), None).unwrap();
+    assert!(!enrolled.pushes);
+    (wallet, enrolled.handle)
+}
+
+/// Enters the network of a member link or an invite.
+pub(crate) fn joins(wallet: &mut Wallet, link: &str) {
+    match RelayLink::parse(link).unwrap() {
+        RelayLink::Member(link) => wallet.relay_join(&link, NAME).unwrap(),
+        RelayLink::Invite(invite) => wallet.relay_enter(&invite, NAME).unwrap(),
+    };
 }
 
 /// Waits until `flag`.

@@ -24,7 +24,7 @@ pub(super) fn doors() -> Doors<Idp> {
             at(Door::put("/t/{tenant}/seal/enrolment/relay"))
                 .operation("turnPushOn")
                 .summary("Sign-ins of this device are pushed over a relay from now on")
-                .body::<PushForm>(BODY_BYTES_MAX)
+                .body::<RelayOfferForm>(BODY_BYTES_MAX)
                 .answer_of(200, REPLY_MEDIA_TYPE, "the hello to the offer, signed"),
             turn_on,
         )
@@ -40,13 +40,13 @@ pub(super) fn doors() -> Doors<Idp> {
 /// An offer.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PushForm {
+struct RelayOfferForm {
     /// An invite of the relay network that the metadata names, base64url.
     relay: String,
 }
 
 async fn turn_on(State(idp): State<Idp>, device: Device) -> Result<Response, Problem> {
-    let form: PushForm = strict::read(&device.body, BODY_BYTES_MAX)?;
+    let form: RelayOfferForm = strict::read(&device.body, BODY_BYTES_MAX)?;
     let by = (&device.enrolment, &device.proof);
     let hello = idp.push_on(&device.call.ctx, by, &offered(&form.relay)?).await.map_err(refusal::enrol)?;
     let content = json!({ "relay": base64::url_encode(&hello) });
