@@ -131,7 +131,7 @@ impl Custody {
     ) -> Result<SignedSeal, SignError> {
         let signer = self.ready(ctx, KeyRef::Use(SEAL_USE)).await?;
         if signer.version.kid != kid || signer.key.uses.container() != Container::Vds {
-            return Err(SignError::UseRefused { key_id: signer.key.id });
+            return Err(SignError::UseRefused { key_id: signer.key.id.clone() });
         }
         self.keep_public(ctx, &signer, until).await?;
         let signature = self.sign_bytes(ctx, &signer, SignAlg::Es256, to_be_signed).await?;

@@ -3,6 +3,8 @@
 //! An anchor for one purpose never vouches for another: it names its contexts, and as an issuer's the types it may issue. A tenant's
 //! own root is its first anchor, for its own types.
 
+use std::sync::Arc;
+
 use crypto::hash;
 use crypto::x509::Certificate;
 use jiff::Timestamp;
@@ -11,6 +13,9 @@ use thiserror::Error;
 use tlog::event::Event;
 
 use crate::{Custody, store as rows};
+
+/// Tenants whose rows are remembered: with ten anchors each about 10 MB.
+pub(crate) const TENANTS_MAX: usize = 1_024;
 
 /// Types that one anchor names: a certificate that vouches for more is written twice.
 pub const PATTERNS_MAX: usize = 64;
@@ -227,8 +232,9 @@ impl Custody {
     ///
     /// # Errors
     /// [`StoreFault`].
-    pub async fn anchor_rows(&self, ctx: &Ctx) -> Result<AnchorRows, StoreFault> {
-        AnchorRows::of(rows::anchor_rows(self.store(), ctx).await?)
+    pub async fn anchor_rows(&self, ctx: &Ctx) -> Result<Arc<AnchorRows>, StoreFault> {
+        let read = async { AnchorRows::of(rows::anchor_rows(self.store(), ctx).await?).map(Arc::new) };
+        self.known_anchors().get(ctx, ctx.tenant.clone(), read).await
     }
 
     /// Adds an anchor.

@@ -136,13 +136,13 @@ impl Custody {
             let recorded = self.refused(ctx, key_id, Some(container), code(refusal)).await?;
             return Err(OrderError::Refused { refusal: refusal.clone(), recorded });
         }
-        self.sign_drafted(ctx, signer, drafted, mark).await
+        self.sign_drafted(ctx, &signer, drafted, mark).await
     }
 
     async fn sign_drafted(
         &self,
         ctx: &Ctx,
-        signer: Signer,
+        signer: &Signer,
         drafted: Vec<Result<Drafted, OrderRefusal>>,
         mark: Option<Stmt>,
     ) -> Result<Batch, OrderError> {
@@ -167,10 +167,15 @@ impl Custody {
         let Some(alg) = alg else {
             let refusal = items.iter().find_map(|item| item.as_ref().err()).map_or("keys/use-refused", code);
             let committed = self.refused(ctx, &signer.key.id, Some(container), refusal).await?;
-            return Ok(Batch { kid: signer.version.kid, version: signer.version.number, items, committed });
+            return Ok(Batch {
+                kid: signer.version.kid.clone(),
+                version: signer.version.number,
+                items,
+                committed,
+            });
         };
         let count = u32::try_from(digests.len()).unwrap_or(u32::MAX);
-        let event = used_event(ctx, &signer, alg, count, digests);
+        let event = used_event(ctx, signer, alg, count, digests);
         // The guard: whoever froze the version a moment ago is not overtaken by a signature.
         let mut unit = Unit::new(event).guard(
             rows::count_uses(&signer.key.id, signer.version.number, count),
@@ -180,9 +185,12 @@ impl Custody {
             unit = unit.guard(mark, Moved::Idempotency);
         }
         match self.store().commit(ctx, unit).await {
-            Ok(committed) => {
-                Ok(Batch { kid: signer.version.kid, version: signer.version.number, items, committed })
-            }
+            Ok(committed) => Ok(Batch {
+                kid: signer.version.kid.clone(),
+                version: signer.version.number,
+                items,
+                committed,
+            }),
             Err(CommitError::Fault(fault)) => Err(fault.into()),
             Err(CommitError::Lost(Moved::Idempotency)) => Err(OrderError::Idempotency),
             Err(CommitError::Lost(Moved::State(key_id))) => {

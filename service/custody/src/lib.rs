@@ -42,7 +42,7 @@ pub mod usage;
 
 use std::sync::Arc;
 
-use ::store::Store;
+use ::store::{Memo, Store, TenantId};
 use edge::token::OwnKeys;
 use tenancy::Tenancy;
 
@@ -104,6 +104,8 @@ struct Inner {
     quota: Quota,
     settings: Settings,
     token_url: String,
+    signers: Memo<sign::Named, Arc<store::Signer>>,
+    anchors: Memo<TenantId, Arc<anchor::AnchorRows>>,
 }
 
 impl Custody {
@@ -115,6 +117,8 @@ impl Custody {
             counts: Counts::default(),
             quota: Quota::new(config.sign_per_s),
             token_url: format!("{}/oauth/token", settings.public_url),
+            signers: Memo::new(&store, &["custody_key", "custody_key_version"], sign::SIGNERS_MAX),
+            anchors: Memo::new(&store, &["custody_anchor"], anchor::TENANTS_MAX),
             store,
             tenancy: tenancy.lent(),
             own_keys,
@@ -147,6 +151,14 @@ impl Custody {
 
     pub(crate) fn own_keys(&self) -> &OwnKeys {
         &self.0.own_keys
+    }
+
+    pub(crate) fn signers(&self) -> &Memo<sign::Named, Arc<store::Signer>> {
+        &self.0.signers
+    }
+
+    pub(crate) fn known_anchors(&self) -> &Memo<TenantId, Arc<anchor::AnchorRows>> {
+        &self.0.anchors
     }
 
     pub(crate) fn counts(&self) -> &Counts {

@@ -4,8 +4,11 @@
 //! KeyRef + Draft ── signer: active? chain good for a day? covered? ── keeper.sign ──▶ Signed { compact, key } ──▶ the room's own unit
 //! ```
 //!
-//! Invariants: the state is read at every use; nothing is signed under a path that ends within a day; a public part stays published
+//! Invariants: what signs is what the last commit left ([`store::Memo`]: a key that is disabled in this process signs nothing
+//! afterwards, in another one nothing after a second); nothing is signed under a path that ends within a day; a public part stays published
 //! as long as what it signed lives. Signing over HTTP is [`crate::batch`].
+
+use std::sync::Arc;
 
 use crypto::cose::Sign1Draft;
 use crypto::jose::jws::{self, Draft};
@@ -13,7 +16,7 @@ use crypto::key::{KeyAlg, PublicKey, SignAlg};
 use crypto::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use store::{CommitError, Ctx, Refused, StoreFault, Unit};
+use store::{CommitError, Ctx, Refused, StoreFault, TenantId, Unit};
 use thiserror::Error;
 use tlog::event::{self as events, Event, KeyUse};
 
@@ -27,6 +30,12 @@ use crate::{Custody, agree, key};
 
 /// Lives are rounded up to whole days, so that the row of a version is written seldom.
 const LIFE_STEP_S: u64 = 86_400;
+
+/// Signers remembered: four of each of a thousand tenants; a few KiB each.
+pub(crate) const SIGNERS_MAX: usize = 4_096;
+
+/// By what a signer is remembered: whose, whether by its use, and the use or the id.
+pub(crate) type Named = (TenantId, bool, String);
 
 /// Which key signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +163,7 @@ impl Custody {
         let typ = draft.header.get("typ").and_then(Value::as_str).unwrap_or_default();
         let fits = matches!(container, Container::Jws | Container::JwsRs256);
         if !fits || !signer.key.uses.covers(container, typ) {
-            return Err(SignError::UseRefused { key_id: signer.key.id });
+            return Err(SignError::UseRefused { key_id: signer.key.id.clone() });
         }
         let alg = default_alg(&signer.key)?;
         let mut draft = draft;
@@ -169,7 +178,11 @@ impl Custody {
         let signing_input = draft.signing_input();
         let signature = self.sign_bytes(ctx, &signer, alg, signing_input.as_bytes()).await?;
         let key = self.used(ctx, &signer, 1);
-        Ok(Signed { compact: jws::assemble(&signing_input, &signature), kid: signer.version.kid, key })
+        Ok(Signed {
+            compact: jws::assemble(&signing_input, &signature),
+            kid: signer.version.kid.clone(),
+            key,
+        })
     }
 
     /// Signs a COSE_Sign1 with the key of a room, which puts everything but `alg` (1) into the draft: this adds it to the protected
@@ -187,14 +200,14 @@ impl Custody {
     ) -> Result<SignedCose, SignError> {
         let signer = self.ready(ctx, key).await?;
         if !signer.key.uses.covers(Container::Cose, profile) {
-            return Err(SignError::UseRefused { key_id: signer.key.id });
+            return Err(SignError::UseRefused { key_id: signer.key.id.clone() });
         }
         let alg = default_alg(&signer.key)?;
         draft = draft.with_alg(alg);
         self.keep_public(ctx, &signer, until).await?;
         let signature = self.sign_bytes(ctx, &signer, alg, &draft.to_be_signed()).await?;
         let key = self.used(ctx, &signer, 1);
-        Ok(SignedCose { bytes: draft.assemble(&signature), kid: signer.version.kid, key })
+        Ok(SignedCose { bytes: draft.assemble(&signature), kid: signer.version.kid.clone(), key })
     }
 
     /// Signs the message of a note line with the log key of `origin` and `alg` (`ed25519` or `mldsa44`). `ctx` acts for the system
@@ -280,7 +293,7 @@ impl Custody {
     /// # Errors
     /// [`SignError::NotFound`], [`SignError::NotActive`], [`SignError::Store`]. A chain that ends soon is no error here.
     pub async fn signer(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<SignerInfo, SignError> {
-        info(self.signer_row(ctx, key).await?)
+        info(self.signer_row(ctx, key).await?.as_ref())
     }
 
     /// The signer-expiry guard, for whoever would spend something before it signs: refuses when any certificate of the path has
@@ -291,7 +304,7 @@ impl Custody {
     pub async fn usable(&self, ctx: &Ctx, key: KeyRef<'_>, left_s: i64) -> Result<SignerInfo, SignError> {
         let signer = self.signer_row(ctx, key).await?;
         in_time(&signer, ctx.now, left_s)?;
-        info(signer)
+        info(&signer)
     }
 
     /// DER certificates for x5c of the key's version in use: leaf, then intermediates, never the root.
@@ -317,28 +330,24 @@ impl Custody {
         Ok(signer.map(|signer| signer.version.public))
     }
 
-    pub(crate) async fn ready(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Signer, SignError> {
+    pub(crate) async fn ready(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Arc<Signer>, SignError> {
         let signer = self.signer_row(ctx, key).await?;
         in_time(&signer, ctx.now, SIGNER_LEFT_S_MIN)?;
         Ok(signer)
     }
 
-    async fn ready_in_slot(&self, ctx: &Ctx, slot: &str) -> Result<Signer, SignError> {
+    async fn ready_in_slot(&self, ctx: &Ctx, slot: &str) -> Result<Arc<Signer>, SignError> {
         self.ready(ctx, KeyRef::Use(slot)).await
     }
 
     /// Loads the version in use; it must sign.
-    pub(crate) async fn signer_row(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Signer, SignError> {
-        let found = match key {
-            KeyRef::Use(slot) => rows::signer_of_slot(self.store(), ctx, slot).await?,
-            KeyRef::Id(id) => rows::signer(self.store(), ctx, id).await?,
-        };
-        if let Some(signer) = found {
+    pub(crate) async fn signer_row(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Arc<Signer>, SignError> {
+        if let Some(signer) = self.in_use(ctx, key).await? {
             let state = signer.version.state;
             if state.signs() {
                 return Ok(signer);
             }
-            return Err(SignError::NotActive { key_id: signer.key.id, state });
+            return Err(SignError::NotActive { key_id: signer.key.id.clone(), state });
         }
         // No version is in use: say which state it is, if there is such a key.
         let known = match key {
@@ -347,6 +356,26 @@ impl Custody {
         };
         let key = known.ok_or(SignError::NotFound)?;
         Err(SignError::NotActive { state: key.state(), key_id: key.id })
+    }
+
+    /// The version in use, as the last commit left it. That there is none is not remembered: anybody may ask for any id.
+    async fn in_use(&self, ctx: &Ctx, key: KeyRef<'_>) -> Result<Option<Arc<Signer>>, StoreFault> {
+        let (by_use, text) = match key {
+            KeyRef::Use(slot) => (true, slot),
+            KeyRef::Id(id) => (false, id),
+        };
+        let read = async {
+            let found = match key {
+                KeyRef::Use(slot) => rows::signer_of_slot(self.store(), ctx, slot).await,
+                KeyRef::Id(id) => rows::signer(self.store(), ctx, id).await,
+            };
+            found.map_err(Some)?.map(Arc::new).ok_or(None)
+        };
+        match self.signers().get(ctx, (ctx.tenant.clone(), by_use, text.to_owned()), read).await {
+            Ok(signer) => Ok(Some(signer)),
+            Err(None) => Ok(None),
+            Err(Some(fault)) => Err(fault),
+        }
     }
 
     pub(crate) async fn sign_bytes(
@@ -450,16 +479,15 @@ fn in_time(signer: &Signer, now: Timestamp, left_s: i64) -> Result<(), SignError
     }
 }
 
-pub(crate) fn info(signer: Signer) -> Result<SignerInfo, SignError> {
-    let alg = default_alg(&signer.key)?;
-    let ends_at = signer.version.chain.as_ref().map(|chain| chain.until);
+pub(crate) fn info(signer: &Signer) -> Result<SignerInfo, SignError> {
+    let chain = signer.version.chain.as_ref();
     Ok(SignerInfo {
-        key_id: signer.key.id,
+        key_id: signer.key.id.clone(),
         version: signer.version.number,
-        kid: signer.version.kid,
-        alg,
-        public: signer.version.public,
-        chain: signer.version.chain.map(|chain| chain.certificates).unwrap_or_default(),
-        ends_at,
+        kid: signer.version.kid.clone(),
+        alg: default_alg(&signer.key)?,
+        public: signer.version.public.clone(),
+        chain: chain.map(|chain| chain.certificates.clone()).unwrap_or_default(),
+        ends_at: chain.map(|chain| chain.until),
     })
 }

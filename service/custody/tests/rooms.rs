@@ -271,6 +271,44 @@ async fn a_version_that_is_frozen_retired_compromised_or_destroyed_signs_nothing
     assert_eq!(moves, ["key-frozen", "key-retired", "key-compromised", "key-destroyed"], "each once");
 }
 
+#[tokio::test]
+async fn a_key_disabled_in_this_process_signs_nothing_afterwards_whoever_asks_by_which_name() {
+    let house = House::new().await;
+    let ctx = house.ctx();
+    let key_id = house.custody.signer(&ctx, KeyRef::Use(LIST_USE)).await.unwrap().key_id;
+    for round in 0..16 {
+        let mut signing = tokio::task::JoinSet::new();
+        for turn in 0..4 {
+            let (custody, ctx, key_id) = (house.custody.clone(), ctx.clone(), key_id.clone());
+            signing.spawn(async move {
+                let key = if turn % 2 == 0 { KeyRef::Use(LIST_USE) } else { KeyRef::Id(&key_id) };
+                for _ in 0..8 {
+                    custody.sign_jws(&ctx, key, Draft::new("statuslist+jwt", *b"{}")).await.map(drop).ok();
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        let (verb, signs) = if round % 2 == 0 { (Verb::Freeze, false) } else { (Verb::Unfreeze, true) };
+        house.custody.move_version(&ctx, &key_id, 1, verb, None).await.unwrap();
+        for key in [KeyRef::Use(LIST_USE), KeyRef::Id(&key_id)] {
+            let signed = house.custody.sign_jws(&ctx, key, Draft::new("statuslist+jwt", *b"{}")).await;
+            assert_eq!(signed.is_ok(), signs, "round {round}");
+            assert_eq!(house.custody.usable(&ctx, key, 0).await.is_ok(), signs, "round {round}");
+        }
+        signing.join_all().await;
+    }
+}
+
+#[tokio::test]
+async fn a_use_is_no_id_and_an_id_no_use_also_when_the_other_was_asked_for_before() {
+    let house = House::new().await;
+    let ctx = house.ctx();
+    let key_id = house.custody.signer(&ctx, KeyRef::Use(LIST_USE)).await.unwrap().key_id;
+    house.custody.signer(&ctx, KeyRef::Id(&key_id)).await.unwrap();
+    assert_eq!(house.custody.signer(&ctx, KeyRef::Id(LIST_USE)).await.unwrap_err(), SignError::NotFound);
+    assert_eq!(house.custody.signer(&ctx, KeyRef::Use(&key_id)).await.unwrap_err(), SignError::NotFound);
+}
+
 /// Events of the verbs that end a version.
 const VERBS: [&str; 4] = ["key-frozen", "key-retired", "key-compromised", "key-destroyed"];
 
