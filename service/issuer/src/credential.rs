@@ -18,6 +18,7 @@ use openid::vci::{
     NonceResponse, ProofRules,
 };
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use tlog::event::{Event, Form, KeyUse};
 
 /// Keys, and so copies, of one request: this version issues one copy.
@@ -64,7 +65,7 @@ struct Loaded {
     grant: GrantRow,
     credential: CredentialRow,
     holder: Option<String>,
-    kind: Kind,
+    kind: Arc<Kind>,
 }
 
 /// What all copies of one request share.
@@ -159,10 +160,8 @@ impl Issuer {
 
     async fn loaded(&self, ctx: &Ctx, token: &str) -> Result<Loaded, IssueError> {
         let unknown = || IssueError::Refused { refusal: Check::TokenLive.into(), recorded: false };
-        let grant =
-            store::grant(&self.store, ctx, hash::sha256(token.as_bytes())).await?.ok_or_else(unknown)?;
-        let credential =
-            store::credential(&self.store, ctx, &grant.credential_id).await?.ok_or_else(unknown)?;
+        let found = store::grant(&self.store, ctx, hash::sha256(token.as_bytes())).await?;
+        let (grant, credential) = found.ok_or_else(unknown)?;
         let holder = store::subject(&self.store, ctx, &credential).await?;
         let kind = self.kind(ctx, &credential.kind).await?.ok_or_else(unknown)?;
         Ok(Loaded { grant, credential, holder, kind })

@@ -4,7 +4,7 @@
 
 use crate::store::{self, TypeRow};
 use crate::{Issuer, signer};
-use ::store::{Ctx, Stmt, StoreFault};
+use ::store::{Ctx, Memo, Stmt, StoreFault, TenantId};
 use credential::credential_type::CredentialType;
 use openid::vci::CredentialConfiguration;
 use openid::vci::metadata::SD_JWT_VC;
@@ -19,10 +19,17 @@ pub const TYPES_MAX: usize = 200;
 /// Types kept parsed: a thousand tenants with one each, a few KiB each. Beyond it the memory starts anew.
 const PARSED_MAX: usize = 1_024;
 
+/// Types kept as they were read: as many as are kept parsed.
+pub(crate) const KINDS_MAX: usize = PARSED_MAX;
+
+/// Types by tenant and name, as the last commit left them.
+pub(crate) type Kinds = Memo<(TenantId, String), Arc<Kind>>;
+
 /// How long a credential of the first type lives.
 const DIPLOMA_VALID_FOR_S: i64 = 365 * 86_400;
 
 /// A type, parsed.
+#[derive(Clone)]
 pub struct Kind {
     /// Its name, which is also the configuration id and the scope.
     pub name: String,
@@ -114,8 +121,17 @@ impl Issuer {
     ///
     /// # Errors
     /// [`StoreFault`].
-    pub async fn kind(&self, ctx: &Ctx, name: &str) -> Result<Option<Kind>, StoreFault> {
-        store::kind(&self.store, ctx, name).await?.map(|row| Kind::of(row, &self.parsed)).transpose()
+    pub async fn kind(&self, ctx: &Ctx, name: &str) -> Result<Option<Arc<Kind>>, StoreFault> {
+        // That there is none is not remembered: anybody may ask for any name.
+        let read = async {
+            let row = store::kind(&self.store, ctx, name).await?.ok_or(None)?;
+            Ok(Arc::new(Kind::of(row, &self.parsed)?))
+        };
+        match self.kinds.get(ctx, (ctx.tenant.clone(), name.to_owned()), read).await {
+            Ok(kind) => Ok(Some(kind)),
+            Err(None) => Ok(None),
+            Err(Some(fault)) => Err(fault),
+        }
     }
 
     /// Types of the tenant in order of name.

@@ -45,10 +45,8 @@ impl Issuer {
     /// [`GrantError`]; a refusal of a known offer is an event, an unknown code is counted at the door.
     pub async fn grant(&self, ctx: &Ctx, form: &Form) -> Result<TokenResponse, GrantError> {
         let request = PreAuthorizedRequest::read(form)?;
-        let row =
-            store::offer(&self.store, ctx, By::Code(request.code_sha256())).await?.ok_or(Check::CodeLive)?;
-        let credential =
-            store::credential(&self.store, ctx, &row.credential_id).await?.ok_or(Check::CodeLive)?;
+        let found = store::offer(&self.store, ctx, By::Code(request.code_sha256())).await?;
+        let (row, credential) = found.ok_or(Check::CodeLive)?;
         let holder = store::subject(&self.store, ctx, &credential).await?;
         let expires_at = Timestamp::from_millisecond(row.expires_at_ms).unwrap_or(Timestamp::MIN);
         let redemption =

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use tlog::event::Event;
 use tokio::sync::Mutex;
 
+/// Bytes that are drawn at once for less than a block: those of a salt.
+const SALT_BYTES: usize = 16;
 /// The part of a list, one in so many, that must be left; below it the next list is opened.
 const LEFT_PART: u64 = 10;
 /// How often a lost race for a block is tried again; each loss means that another process won one.
@@ -120,8 +122,12 @@ impl Held {
 
 /// Fills a slice from the request's own entropy.
 pub(crate) fn fill(ctx: &Ctx, bytes: &mut [u8]) {
-    for chunk in bytes.chunks_mut(BLOCK_ENTRIES) {
-        let drawn: [u8; BLOCK_ENTRIES] = ctx.random();
-        chunk.copy_from_slice(&drawn[..chunk.len()]);
+    // A salt has sixteen bytes, a shuffled list many: neither draws much that it does not use.
+    let mut chunks = bytes.chunks_exact_mut(BLOCK_ENTRIES);
+    for chunk in &mut chunks {
+        chunk.copy_from_slice(&ctx.random::<BLOCK_ENTRIES>());
+    }
+    for chunk in chunks.into_remainder().chunks_mut(SALT_BYTES) {
+        chunk.copy_from_slice(&ctx.random::<SALT_BYTES>()[..chunk.len()]);
     }
 }

@@ -39,6 +39,8 @@ pub struct Issuer {
     custody: Custody,
     config: Arc<Config>,
     parsed: Arc<credential_type::Parsed>,
+    kinds: Arc<credential_type::Kinds>,
+    documents: Arc<metadata::Documents>,
     dealer: Arc<index::Dealer>,
     signing: Arc<status_list::Signing>,
 }
@@ -47,6 +49,12 @@ impl Issuer {
     /// The role over its rooms.
     pub fn new(store: Store, custody: Custody, config: Config) -> Self {
         Self {
+            kinds: Arc::new(credential_type::Kinds::new(
+                &store,
+                &["issuer_type"],
+                credential_type::KINDS_MAX,
+            )),
+            documents: Arc::new(metadata::Documents::new(&store, &["issuer_type"], metadata::DOCUMENTS_MAX)),
             store,
             custody,
             config: Arc::new(config),

@@ -2,16 +2,44 @@
 
 use crate::Issuer;
 use crate::credential_type::TYPES_MAX;
-use ::store::{Ctx, StoreFault};
+use ::store::{Ctx, Memo, StoreFault, TenantId};
 use openid::oauth::AuthorizationServerMetadata;
 use openid::vci::IssuerMetadata;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Documents kept written out: one of each of a thousand tenants, a KiB and more each.
+pub(crate) const DOCUMENTS_MAX: usize = 1_024;
+
+/// Issuer metadata by tenant, as its types are since the last commit.
+pub(crate) type Documents = Memo<(TenantId, String), Document>;
+
+/// A document as it is sent, written out once.
+#[derive(Clone, Debug)]
+pub struct Document(Arc<RawValue>);
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
 
 impl Issuer {
     /// OpenID4VCI 1.0, 12.2.
     ///
     /// # Errors
     /// [`StoreFault`].
-    pub async fn issuer_metadata(&self, ctx: &Ctx, tenant: &str) -> Result<IssuerMetadata, StoreFault> {
+    pub async fn issuer_document(&self, ctx: &Ctx, tenant: &str) -> Result<Document, StoreFault> {
+        let read = async {
+            let written = serde_json::value::to_raw_value(&self.issuer_metadata(ctx, tenant).await?);
+            let written = written.map_err(|fault| StoreFault::Engine { cause: fault.to_string() })?;
+            Ok(Document(Arc::from(written)))
+        };
+        self.documents.get(ctx, (ctx.tenant.clone(), tenant.to_owned()), read).await
+    }
+
+    async fn issuer_metadata(&self, ctx: &Ctx, tenant: &str) -> Result<IssuerMetadata, StoreFault> {
         let issuer = self.config.issuer(tenant);
         let kinds = self.kinds(ctx, "", TYPES_MAX).await?;
         Ok(IssuerMetadata {

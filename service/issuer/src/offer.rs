@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use openid::vci::{CredentialOffer, OfferLink};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use tenancy::After;
 use tlog::event::Event;
 
@@ -190,13 +191,19 @@ impl Issuer {
         }
         let committed = self.store.commit(ctx, unit).await.map_err(lost)?;
         let links = Some(self.links(tenant, &kind.name, &stored));
-        let offered =
-            Offered { credential_id, offer_id, state: "open".into(), format: kind.format, expires_at, links };
+        let offered = Offered {
+            credential_id,
+            offer_id,
+            state: "open".into(),
+            format: kind.format.clone(),
+            expires_at,
+            links,
+        };
         Ok((offered, committed))
     }
 
     /// The type that is named, or the only one of the format.
-    async fn wanted(&self, ctx: &Ctx, asked: &NewCredential) -> Result<Kind, OfferError> {
+    async fn wanted(&self, ctx: &Ctx, asked: &NewCredential) -> Result<Arc<Kind>, OfferError> {
         let unnamed = |rule| OfferError::Bound { pointer: "/credential_configuration_id", rule };
         let format = match (&asked.configuration, &asked.format) {
             (Some(name), _) => return self.kind(ctx, name).await?.ok_or(OfferError::UnknownConfiguration),
@@ -206,7 +213,7 @@ impl Issuer {
         let mut fitting =
             self.kinds(ctx, "", TYPES_MAX).await?.into_iter().filter(|kind| kind.format == *format);
         match (fitting.next(), fitting.next()) {
-            (Some(only), None) => Ok(only),
+            (Some(only), None) => Ok(Arc::new(only)),
             (None, _) => Err(OfferError::FormatMismatch),
             (Some(_), Some(_)) => Err(unnamed("is required, as several types have this format")),
         }
@@ -239,8 +246,8 @@ impl Issuer {
     /// [`OfferError::NotFound`], [`OfferError::Store`].
     pub async fn offered(&self, ctx: &Ctx, tenant: &str, any_id: &str) -> Result<Offered, OfferError> {
         let by = if id::is("crd", any_id) { By::Credential(any_id) } else { By::Id(any_id) };
-        let row = store::offer(&self.store, ctx, by).await?.ok_or(OfferError::NotFound)?;
-        self.view(ctx, tenant, row).await
+        let (row, credential) = store::offer(&self.store, ctx, by).await?.ok_or(OfferError::NotFound)?;
+        self.view(ctx, tenant, row, &credential).await
     }
 
     /// Offers in order of their making.
@@ -264,8 +271,8 @@ impl Issuer {
         secret: &str,
     ) -> Result<CredentialOffer, OfferError> {
         let by = By::Link(hash::sha256(secret.as_bytes()));
-        let row = store::offer(&self.store, ctx, by).await?.ok_or(OfferError::Gone)?;
-        let view = self.view(ctx, tenant, row).await?;
+        let (row, credential) = store::offer(&self.store, ctx, by).await?.ok_or(OfferError::Gone)?;
+        let view = self.view(ctx, tenant, row, &credential).await?;
         view.links.map(|links| links.offer).ok_or(OfferError::Gone)
     }
 
@@ -274,9 +281,8 @@ impl Issuer {
     /// # Errors
     /// [`OfferError::NotFound`], [`OfferError::Gone`].
     pub async fn cancel(&self, ctx: &Ctx, offer_id: &str) -> Result<Committed, OfferError> {
-        let row = store::offer(&self.store, ctx, By::Id(offer_id)).await?.ok_or(OfferError::NotFound)?;
-        let credential =
-            store::credential(&self.store, ctx, &row.credential_id).await?.ok_or(OfferError::NotFound)?;
+        let found = store::offer(&self.store, ctx, By::Id(offer_id)).await?;
+        let (row, credential) = found.ok_or(OfferError::NotFound)?;
         let event = Event::OfferCancelled {
             holder: store::subject(&self.store, ctx, &credential).await?,
             offer: row.id.clone(),
@@ -288,9 +294,13 @@ impl Issuer {
         self.store.commit(ctx, unit).await.map_err(lost)
     }
 
-    async fn view(&self, ctx: &Ctx, tenant: &str, row: OfferRow) -> Result<Offered, OfferError> {
-        let credential: CredentialRow =
-            store::credential(&self.store, ctx, &row.credential_id).await?.ok_or(OfferError::NotFound)?;
+    async fn view(
+        &self,
+        ctx: &Ctx,
+        tenant: &str,
+        row: OfferRow,
+        credential: &CredentialRow,
+    ) -> Result<Offered, OfferError> {
         let kind = self.kind(ctx, &credential.kind).await?.ok_or(OfferError::NotFound)?;
         let late = row.expires_at_ms <= ctx.now_ms();
         let links = if row.state == "open" && !late {
@@ -307,7 +317,7 @@ impl Issuer {
             credential_id: row.credential_id,
             offer_id: row.id,
             state,
-            format: kind.format,
+            format: kind.format.clone(),
             expires_at,
             links,
         })

@@ -120,7 +120,7 @@ impl Issuer {
             let mut unit = Unit::new(event)
                 .guard(store::revoke(id, reason.as_str()), Lost::Revoked)
                 .put_all(store::revoke_copies(id));
-            if let Some(offer) = store::offer(&self.store, ctx, store::By::Credential(id)).await? {
+            if let Some((offer, _)) = store::offer(&self.store, ctx, store::By::Credential(id)).await? {
                 unit = unit.put(store::cancel_offer(&offer.id));
             }
             if let Some(mark) = mark {

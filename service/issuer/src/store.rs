@@ -7,7 +7,10 @@ use tenancy::After;
 /// The room's migrations.
 pub const MIGRATIONS: Migrations = Migrations {
     room: "issuer",
-    list: &[("0001_credentials.sql", include_str!("migrations/0001_credentials.sql"))],
+    list: &[
+        ("0001_credentials.sql", include_str!("migrations/0001_credentials.sql")),
+        ("0002_revoked.sql", include_str!("migrations/0002_revoked.sql")),
+    ],
 };
 
 /// Every statement of the room, so that one test tries each on every engine.
@@ -62,6 +65,39 @@ pub const STATEMENTS: &[&str] = &[
     BLOCKS_LEFT,
 ];
 
+macro_rules! offer_columns {
+    () => {
+        "o.offer_id, o.credential_id, o.links, o.state, o.created_at_ms, o.expires_at_ms"
+    };
+}
+
+macro_rules! credential_columns {
+    () => {
+        "c.credential_id, c.type, c.status, c.reason, c.subject, c.dataset, c.valid_for_s, c.expires_at_ms, c.created_at_ms,
+         c.changed_at_ms"
+    };
+}
+
+/// An offer and its credential, which never goes before it: one read finds both.
+macro_rules! offered {
+    ($found_by:literal) => {
+        concat!(
+            "SELECT ",
+            offer_columns!(),
+            ", ",
+            credential_columns!(),
+            " FROM issuer_offer o JOIN issuer_credential c ON c.tenant_id = o.tenant_id AND c.credential_id = o.credential_id
+             WHERE o.tenant_id = :tenant AND ",
+            $found_by
+        )
+    };
+}
+
+/// Columns of [`offer_columns`], so that a joined credential begins behind them.
+const OFFER_WIDTH: usize = 6;
+/// Columns of a grant, as [`GRANT`] reads them.
+const GRANT_WIDTH: usize = 6;
+
 const PUT_TYPE: &str =
     "INSERT INTO issuer_type (tenant_id, name, format, vct, claims, valid_for_s, version, created_at_ms)
      VALUES (:tenant, $1, $2, $3, $4, $5, 1, :now) ON CONFLICT DO NOTHING";
@@ -90,18 +126,10 @@ const REVOKE_COPIES: &str =
 const PUT_OFFER: &str = "INSERT INTO issuer_offer
      (tenant_id, offer_id, credential_id, link_sha256, code_sha256, links, state, created_at_ms, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4, $5, 'open', :now, $6)";
-const OFFER_BY_ID: &str =
-    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
-     WHERE tenant_id = :tenant AND offer_id = $1";
-const OFFER_OF: &str =
-    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
-     WHERE tenant_id = :tenant AND credential_id = $1 ORDER BY created_at_ms DESC LIMIT 1";
-const OFFER_BY_LINK: &str =
-    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
-     WHERE tenant_id = :tenant AND link_sha256 = $1";
-const OFFER_BY_CODE: &str =
-    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
-     WHERE tenant_id = :tenant AND code_sha256 = $1";
+const OFFER_BY_ID: &str = offered!("o.offer_id = $1");
+const OFFER_OF: &str = offered!("o.credential_id = $1 ORDER BY o.created_at_ms DESC LIMIT 1");
+const OFFER_BY_LINK: &str = offered!("o.link_sha256 = $1");
+const OFFER_BY_CODE: &str = offered!("o.code_sha256 = $1");
 const OFFERS: &str =
     "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
      WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND offer_id > $2))
@@ -117,9 +145,12 @@ const LATE_OFFERS: &str =
 const PUT_GRANT: &str = "INSERT INTO issuer_grant
      (tenant_id, grant_id, offer_id, credential_id, token_sha256, client_id, rounds_left, created_at_ms, expires_at_ms)
      VALUES (:tenant, $1, $2, $3, $4, $5, $6, :now, $7)";
-const GRANT: &str =
-    "SELECT grant_id, offer_id, credential_id, client_id, rounds_left, expires_at_ms FROM issuer_grant
-     WHERE tenant_id = :tenant AND token_sha256 = $1";
+const GRANT: &str = concat!(
+    "SELECT g.grant_id, g.offer_id, g.credential_id, g.client_id, g.rounds_left, g.expires_at_ms, ",
+    credential_columns!(),
+    " FROM issuer_grant g JOIN issuer_credential c ON c.tenant_id = g.tenant_id AND c.credential_id = g.credential_id
+     WHERE g.tenant_id = :tenant AND g.token_sha256 = $1"
+);
 const SPEND_ROUND: &str = "UPDATE issuer_grant SET rounds_left = rounds_left - 1
      WHERE tenant_id = :tenant AND grant_id = $1 AND rounds_left > 0 AND expires_at_ms > :now";
 const END_GRANTS: &str =
@@ -312,7 +343,7 @@ pub(crate) async fn credential(
     ctx: &Ctx,
     id: &str,
 ) -> Result<Option<CredentialRow>, StoreFault> {
-    store.read(ctx).one(Stmt::new(CREDENTIAL).text(id)).await?.map(|row| credential_row(&row)).transpose()
+    store.read(ctx).one(Stmt::new(CREDENTIAL).text(id)).await?.map(|row| credential_row(&row, 0)).transpose()
 }
 
 pub(crate) async fn credentials(
@@ -322,7 +353,7 @@ pub(crate) async fn credentials(
     limit: usize,
 ) -> Result<Vec<CredentialRow>, StoreFault> {
     let stmt = Stmt::new(CREDENTIALS).int(after.at_ms).text(&after.id).int(limit as i64);
-    store.read(ctx).many(stmt, limit).await?.iter().map(credential_row).collect()
+    store.read(ctx).many(stmt, limit).await?.iter().map(|row| credential_row(row, 0)).collect()
 }
 
 pub(crate) async fn dataset(
@@ -396,14 +427,20 @@ pub(crate) enum By<'a> {
     Code([u8; 32]),
 }
 
-pub(crate) async fn offer(store: &Store, ctx: &Ctx, by: By<'_>) -> Result<Option<OfferRow>, StoreFault> {
+/// The offer and its credential.
+pub(crate) async fn offer(
+    store: &Store,
+    ctx: &Ctx,
+    by: By<'_>,
+) -> Result<Option<(OfferRow, CredentialRow)>, StoreFault> {
     let stmt = match by {
         By::Id(id) => Stmt::new(OFFER_BY_ID).text(id),
         By::Credential(id) => Stmt::new(OFFER_OF).text(id),
         By::Link(sha256) => Stmt::new(OFFER_BY_LINK).blob(sha256),
         By::Code(sha256) => Stmt::new(OFFER_BY_CODE).blob(sha256),
     };
-    store.read(ctx).one(stmt).await?.map(|row| offer_row(&row)).transpose()
+    let both = |row: Row| Ok((offer_row(&row)?, credential_row(&row, OFFER_WIDTH)?));
+    store.read(ctx).one(stmt).await?.map(both).transpose()
 }
 
 pub(crate) async fn offers(
@@ -448,21 +485,23 @@ pub(crate) fn put_grant(row: &GrantRow, token_sha256: [u8; 32]) -> Stmt {
         .int(row.expires_at_ms)
 }
 
+/// The grant behind an access token, and its credential.
 pub(crate) async fn grant(
     store: &Store,
     ctx: &Ctx,
     token_sha256: [u8; 32],
-) -> Result<Option<GrantRow>, StoreFault> {
+) -> Result<Option<(GrantRow, CredentialRow)>, StoreFault> {
     let row = store.read(ctx).one(Stmt::new(GRANT).blob(token_sha256)).await?;
     row.map(|row| {
-        Ok(GrantRow {
+        let grant = GrantRow {
             id: row.text(0)?,
             offer_id: row.text(1)?,
             credential_id: row.text(2)?,
             client_id: row.opt_text(3)?,
             rounds_left: row.int(4)?,
             expires_at_ms: row.int(5)?,
-        })
+        };
+        Ok((grant, credential_row(&row, GRANT_WIDTH)?))
     })
     .transpose()
 }
@@ -654,18 +693,19 @@ fn type_row(row: &Row) -> Result<TypeRow, StoreFault> {
     })
 }
 
-fn credential_row(row: &Row) -> Result<CredentialRow, StoreFault> {
+/// The credential whose columns begin at `first`.
+fn credential_row(row: &Row, first: usize) -> Result<CredentialRow, StoreFault> {
     Ok(CredentialRow {
-        id: row.text(0)?,
-        kind: row.text(1)?,
-        status: row.text(2)?,
-        reason: row.opt_text(3)?,
-        subject: row.opt_blob(4)?,
-        dataset: row.opt_blob(5)?,
-        valid_for_s: row.int(6)?,
-        expires_at_ms: row.opt_int(7)?,
-        created_at_ms: row.int(8)?,
-        changed_at_ms: row.int(9)?,
+        id: row.text(first)?,
+        kind: row.text(first + 1)?,
+        status: row.text(first + 2)?,
+        reason: row.opt_text(first + 3)?,
+        subject: row.opt_blob(first + 4)?,
+        dataset: row.opt_blob(first + 5)?,
+        valid_for_s: row.int(first + 6)?,
+        expires_at_ms: row.opt_int(first + 7)?,
+        created_at_ms: row.int(first + 8)?,
+        changed_at_ms: row.int(first + 9)?,
     })
 }
 

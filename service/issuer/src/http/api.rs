@@ -236,7 +236,7 @@ async fn show_type(
     Path(name): Path<String>,
 ) -> Result<Answer<TypeAnswer>, Problem> {
     let kind = issuer.kind(&call.ctx, &name).await?.ok_or_else(|| Problem::of(&pages::NOT_FOUND))?;
-    Ok(Answer::ok(kind.into()))
+    Ok(Answer::ok(kind.as_ref().clone().into()))
 }
 
 async fn list_lists(

@@ -2,6 +2,7 @@
 
 use super::refusal::{self, Refused};
 use super::wire::Aggregation;
+use crate::metadata::Document;
 use crate::{Issuer, page};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -10,7 +11,7 @@ use edge::problem::pages;
 use edge::{Answer, Call, Door, Doors, Form, Path, Problem, Raw, Who};
 use openid::oauth::{AuthorizationServerMetadata, TokenResponse};
 use openid::vci::request::{CREDENTIAL_REQUEST_BYTES_MAX, bearer};
-use openid::vci::{CredentialOffer, CredentialResponse, IssuerMetadata, NonceResponse};
+use openid::vci::{CredentialOffer, CredentialResponse, NonceResponse};
 
 /// Bytes of a token request: a code and a client id.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
@@ -171,11 +172,8 @@ async fn issue(
     Ok(Answer::ok(issued))
 }
 
-async fn issuer_metadata(
-    State(issuer): State<Issuer>,
-    call: Call,
-) -> Result<Answer<IssuerMetadata>, Problem> {
-    let metadata = issuer.issuer_metadata(&call.ctx, call.tenant_name()).await?;
+async fn issuer_metadata(State(issuer): State<Issuer>, call: Call) -> Result<Answer<Document>, Problem> {
+    let metadata = issuer.issuer_document(&call.ctx, call.tenant_name()).await?;
     Ok(Answer::ok(metadata).header(header::CACHE_CONTROL, METADATA_MAX_AGE))
 }
 
