@@ -5,7 +5,7 @@
 
 use crate::clock::Clock;
 use crate::door::Who;
-use crypto::hash;
+use crypto::hash::MacKey;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -172,7 +172,7 @@ pub struct Limited {
 /// The limiters of a process.
 #[derive(Debug)]
 pub struct Limits {
-    key: [u8; 32],
+    key: MacKey,
     page: Keyed,
     code_session: Keyed,
     code_address: Keyed,
@@ -193,7 +193,7 @@ impl Limits {
         let second =
             |amount: u32, burst: u32| Keyed::new(share(amount), share(burst), Duration::from_secs(1), clock);
         Self {
-            key,
+            key: MacKey::new(&key),
             page: minute(config.page_per_min),
             code_session: minute(config.code_session_per_min),
             code_address: minute(config.code_address_per_min),
@@ -256,7 +256,7 @@ impl Limits {
     fn hash(&self, label: &str, parts: &[&[u8]]) -> u64 {
         let mut all: Vec<&[u8]> = vec![label.as_bytes(), b"\0"];
         all.extend_from_slice(parts);
-        let mac = hash::hmac_sha256(&self.key, &all);
+        let mac = self.key.mac(&all);
         u64::from_be_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mac[6], mac[7]])
     }
 }
