@@ -227,7 +227,7 @@ struct Told {
 
 impl Told {
     fn of(verdict: &Verdict, state: State) -> Self {
-        let report = || Some(verdict.report.to_value().to_string());
+        let report = || serde_json::to_string(&verdict.report).ok();
         match state {
             State::Verified => {
                 let claims = Some(credentials(&verdict.credentials).to_string());
