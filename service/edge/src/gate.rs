@@ -53,7 +53,7 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
         Err(Refusal { leads_to: Some(to), .. }) => Redirect::to(&to).into_response(),
         Err(refusal) => {
             if let Some(ctx) = refusal.ctx {
-                refused_ctx = ctx;
+                refused_ctx = *ctx;
                 known = true;
             }
             refusal.problem.into_response()
@@ -68,14 +68,14 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
 /// A refusal at the gate; with a context once somebody is known.
 struct Refusal {
     problem: Problem,
-    ctx: Option<Ctx>,
+    ctx: Option<Box<Ctx>>,
     /// Where a browser is led instead.
     leads_to: Option<String>,
 }
 
 impl Refusal {
     fn known(problem: Problem, ctx: &Ctx) -> Self {
-        Self { problem, ctx: Some(ctx.clone()), leads_to: None }
+        Self { problem, ctx: Some(Box::new(ctx.clone())), leads_to: None }
     }
 }
 
@@ -107,7 +107,7 @@ impl Gate {
         }
         let mut request = Request::from_parts(parts, body);
         if let Some(browser) = call.browser.as_ref().filter(|_| self.spec.method == Method::POST) {
-            let known = call.principal.is_some().then(|| call.ctx.clone());
+            let known = call.principal.is_some().then(|| Box::new(call.ctx.clone()));
             let refused = |problem| Refusal { problem, ctx: known, leads_to: None };
             request = browser.accept(request, self.bytes_max()).await.map_err(refused)?;
         }
