@@ -76,6 +76,14 @@ pub(crate) struct Ears {
     pub(crate) fast: Listener,
 }
 
+impl Ears {
+    /// Keys of the last fast rounds up to this one: a round that this side was too late for is published all the same.
+    pub(crate) fn listen_fast(&mut self, round: u64, calendar: &Calendar) {
+        (round.saturating_sub(LATE_ROUNDS - 1)..=round)
+            .for_each(|round| self.fast.advance(&mut self.line, round, false, calendar));
+    }
+}
+
 /// An accepter's hello on its way, on the chain of the invite.
 pub(crate) struct Greeting {
     pub(crate) line: Line,

@@ -151,9 +151,7 @@ impl Client {
             if let Some(ears) = &mut contact.ears {
                 match class {
                     Class::Normal => ears.normal.advance(&mut ears.line, round, catches_up, &calendar),
-                    // A round that this side was too late for was published all the same, and comes while its window is open.
-                    Class::Fast => (round.saturating_sub(LATE_ROUNDS - 1)..=round)
-                        .for_each(|round| ears.fast.advance(&mut ears.line, round, false, &calendar)),
+                    Class::Fast => ears.listen_fast(round, &calendar),
                 }
             }
         }

@@ -175,7 +175,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::calendar::Calendar;
-    use crate::client::{Network, Settings};
+    use crate::client::{Effect, Input, Network, Settings, Turn};
 
     const NOW_MS: u64 = 90 * 86_400_000;
 
@@ -210,6 +210,44 @@ mod tests {
         assert_eq!((here.direction(), there.direction()), (Direction::Inviter, Direction::Accepter));
         assert_eq!((here.name(), there.name()), ("idp", ""));
         assert!(wallet.invites().next().is_none());
+    }
+
+    /// Takes part in the fast round of a time; its real cell, if it has one.
+    fn acts(client: Client, now_ms: u64) -> (Client, Option<Vec<u8>>) {
+        at(now_ms, |moment| {
+            let (client, _) = client.step(Input::Welcome { now_ms, round_trip_ms: 0 }, moment);
+            moment.now_ms += 580;
+            let (client, effects) = client.step(Input::Tick, moment);
+            let is_real = |turn: &Turn| client.awaits(turn.class, turn.round, turn.turn).is_some();
+            let cell = effects.iter().find_map(|effect| match effect {
+                Effect::Turn(turn) if is_real(turn) => Some(turn.cell.to_vec()),
+                _ => None,
+            });
+            (client, cell)
+        })
+    }
+
+    #[test]
+    fn a_push_is_heard_also_by_who_was_too_late_to_act_in_its_round_but_of_no_round_far_ahead() {
+        let settings = Settings { fast_turns: 1, is_in_normal: false, ..Settings::MEMBER };
+        let (mut wallet, mut server) = (client(1, settings), client(1, Settings::server(8)));
+        let offer = at(NOW_MS, |moment| wallet.offer("http://127.0.0.1:8100", moment)).unwrap();
+        let (to, hello) = at(NOW_MS, |moment| server.greet(offer.invite(), moment)).unwrap();
+        at(NOW_MS, |moment| wallet.enrol_by(&offer, &hello, "idp", moment)).unwrap();
+        let (wallet, _) = acts(wallet, NOW_MS);
+        let first = wallet.last_round(Class::Fast).unwrap();
+        server.push(to, b"sign in?", NOW_MS + 90_000).unwrap();
+        let (server, cell) = acts(server, NOW_MS + 3_000);
+        let (round, rows) = (server.last_round(Class::Fast).unwrap(), cell.unwrap());
+        assert_eq!(round, first + 3);
+        let class = Class::Fast;
+        let (wallet, _) = at(NOW_MS, |moment| {
+            wallet.step(Input::Rows { class, round: first + 1_000, rows: &rows }, moment)
+        });
+        let (mut wallet, effects) =
+            at(NOW_MS, |moment| wallet.step(Input::Rows { class, round, rows: &rows }, moment));
+        assert_eq!(effects, [Effect::Save]);
+        assert_eq!(wallet.take_messages()[0].bytes.expose(), b"sign in?");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{Client, Effect, INBOX_MAX, MISSED_MAX, Message, Moment, Notice, Open
 use crate::body::{Body, Kind};
 use crate::cell::{CELL_BYTES, Cell, Class, Tag, tag};
 use crate::contact::{Beginning, Contact, ContactId, Heard};
+use crate::delivery::LATE_ROUNDS;
 use crate::enrol::{self, Greeted, HELLO_BYTES_MAX};
 use crate::listener::Found;
 use std::collections::HashMap;
@@ -47,6 +48,13 @@ impl Client {
                 Some(_) | None => {}
             }
             self.expected = Some(round.saturating_add(1));
+        }
+        if class == Class::Fast {
+            // Who was too late to act in this round hears it all the same; a round far ahead is none that could be running.
+            let near = self.last_round[1].is_some_and(|last| round <= last + LATE_ROUNDS);
+            let calendar = self.network.calendar;
+            let ears = self.contacts.iter_mut().filter_map(|contact| contact.ears.as_mut());
+            ears.filter(|_| near).for_each(|ears| ears.listen_fast(round, &calendar));
         }
         self.hear(class, rows, moment)
     }
