@@ -56,7 +56,7 @@ pub(super) fn push(verb: &Push, terminal: &mut Terminal<'_>) -> Result<(), Troub
         }
         Push::List { place } => place.open(terminal)?,
     };
-    terminal.answer(&answer::list(states(&wallet)?.into_iter()))
+    terminal.answer(&answer::list(states(&wallet)?))
 }
 
 fn states(wallet: &Wallet) -> Result<Vec<Value>, Trouble> {

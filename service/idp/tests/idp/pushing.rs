@@ -76,7 +76,7 @@ async fn an_enrolment_makes_the_contact_and_a_sign_in_its_push_under_one_key_of_
     let (shop, wallet) = (house.shop().await, enrolled(&house, &mut ana).await);
     assert_eq!(ana.contacts()[0].state(), ContactState::Verified);
     let opened = asked(&house, &shop, &wallet.handle).await;
-    assert_eq!(house.idp.tenants_with_pushes(), [house.tenant.id.clone()]);
+    assert_eq!(house.idp.tenants_with_pushes(), vec![house.tenant.id.clone()]);
     assert!(house.idp.tenants_with_pushes().is_empty());
 
     let mut waiting = house.idp.waiting_pushes(&house.ctx()).await.unwrap();

@@ -11,7 +11,7 @@ use super::super::enrol::EnrolError;
 use super::super::{Wallet, WalletFault, new_id};
 use super::{Mailbox, RelayError};
 use crate::record::{self, PushRecord};
-use crate::vault::{Kind, VaultFault};
+use crate::vault::{Kind, Record, VaultFault};
 use crypto::secret::Secret;
 use crypto::{base64, hex};
 use jiff::Timestamp;
@@ -222,10 +222,7 @@ impl Wallet {
     }
 
     /// The record of a push; those that are over make place.
-    pub(super) fn push_record(
-        &mut self,
-        pushed: &Pushed,
-    ) -> Result<Option<(String, Secret<Vec<u8>>)>, RelayError> {
+    pub(super) fn push_record(&mut self, pushed: &Pushed) -> Result<Option<Record>, RelayError> {
         let Ok(signin) = &pushed.signin else { return Ok(None) };
         let now_s = self.now().as_second();
         let kept = self.vault.list(Kind::Push)?;
