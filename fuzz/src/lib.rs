@@ -1,7 +1,7 @@
 //! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
 //!
 //! ```text
-//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | mailbox | relay | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | provider | mailbox | relay | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
 //!                                        │
 //!                                input, fixed
 //! ```
@@ -20,6 +20,7 @@ pub mod input;
 pub mod mailbox;
 pub mod member;
 pub mod openid;
+pub mod provider;
 pub mod relay;
 pub mod seal;
 pub mod tlog;
@@ -68,6 +69,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("vp_response", openid::vp_response),
     ("request_object", openid::request_object),
     ("presentation_link", openid::presentation_link),
+    ("oauth_dpop", provider::oauth_dpop),
+    ("oauth_pkce", provider::oauth_pkce),
+    ("oidc_request", provider::oidc_request),
+    ("oidc_request_object", provider::oidc_request_object),
+    ("oidc_token_request", provider::oidc_token_request),
+    ("oidc_id_token_hint", provider::oidc_id_token_hint),
     ("body", doors::body),
     ("query", doors::query),
     ("host", doors::host),
