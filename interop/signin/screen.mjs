@@ -81,8 +81,9 @@ export class Person extends Wallet {
 
 /** A relying party with a callback that keeps where it was called. */
 export class Shop {
-  static async open(house, { port, name, acrMin }) {
+  static async open(house, { port, name, acrMin, scopes = SCOPES }) {
     const shop = new Shop()
+    shop.scopes = scopes
     shop.callbacks = []
     const server = createServer((request, response) => {
       if (request.url.startsWith('/cb')) shop.callbacks.push(new URL(request.url, shop.origin))
@@ -97,7 +98,7 @@ export class Shop {
       legal_name: `${name} SA`,
       origins: [shop.origin],
       redirect_uris: [`${shop.origin}/cb`],
-      scopes: SCOPES,
+      scopes,
       auth_method: 'none',
       origin_proof: 'operator',
       ...(acrMin ? { acr_min: acrMin } : {}),
@@ -116,7 +117,7 @@ export class Shop {
     const asked = { state: client.randomState(), nonce: client.randomNonce() }
     const wanted = {
       redirect_uri: `${this.origin}/cb`,
-      scope: SCOPES.join(' '),
+      scope: this.scopes.join(' '),
       code_challenge: await client.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
       ...asked,

@@ -10,7 +10,7 @@
     if (place) { place.textContent = message; place.hidden = false; }
   };
 
-  // The same page again, of which the one region takes the place of the old one: no markup is made here.
+  // The same page again, of which the one region takes the place of the old one: no markup is made here. Says whether it came.
   const reload = () => new Promise((done) => {
     const request = new XMLHttpRequest();
     request.open("GET", page().dataset.self);
@@ -28,8 +28,11 @@
           // The head is not swapped, so its refresh is done here.
           if (page().dataset.go) { location.assign(page().dataset.go); }
         }
+      } else if (request.status === 401 || request.status === 404) {
+        // It is over, and the answer says so.
+        location.reload();
       }
-      done();
+      done(Boolean(fresh));
     };
     request.send();
   });
@@ -98,12 +101,24 @@
     }
   };
 
-  wire();
-  const session = page();
-  if (session && session.dataset.events && window.EventSource) {
-    const events = new EventSource(session.dataset.events);
+  // A hint says no more than: look again. Whatever ends the hints (a server that starts anew, a proxy that answers for it), the page
+  // looks and listens from the beginning.
+  const LISTEN_AGAIN_MS = 500;
+  const listen = () => {
+    const events = new EventSource(page().dataset.events);
+    const again = () => {
+      events.close();
+      setTimeout(() => reload().then(listen), LISTEN_AGAIN_MS);
+    };
     events.addEventListener("state", (event) => {
-      reload().then(() => { if (event.data === "done") { events.close(); } });
+      reload().then((came) => {
+        if (!came) { again(); } else if (event.data === "done") { events.close(); }
+      });
     });
-  }
+    // After a connection that broke the browser comes again by itself, after an answer that is no stream it does not.
+    events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) { again(); } });
+  };
+
+  wire();
+  if (page() && page().dataset.events && window.EventSource) { listen(); }
 })();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answering;
+mod checks;
 mod enrolling;
 mod house;
 mod leaks;
