@@ -245,7 +245,8 @@ async fn a_challenge_is_of_one_use_one_purpose_one_operator_and_five_minutes() {
 async fn a_passkey_of_another_origin_host_user_or_touch_opens_nothing_and_spends_its_try() {
     let house = House::new();
     let (_, passkey) = house.ana().await;
-    let changes: [(&str, fn(&mut Passkey)); 6] = [
+    type Change = fn(&mut Passkey);
+    let changes: [(&str, Change); 6] = [
         ("wrong-origin", |it| it.origin = "https://console.example.evil"),
         ("wrong-rp-id", |it| it.rp_id = "evil.example"),
         ("user-not-verified", |it| it.flags = 0x01),

@@ -93,10 +93,16 @@ struct RevokeForm {
 #[template(path = "console/enrolments.html")]
 struct EnrolmentsPage {
     frame: Frame,
-    states: [(&'static str, &'static str); 5],
-    state: String,
+    states: Vec<Choice>,
     devices: Vec<DeviceLine>,
     next: Option<String>,
+}
+
+/// A line of the filter.
+struct Choice {
+    value: &'static str,
+    words: &'static str,
+    is_chosen: bool,
 }
 
 #[derive(Template)]
@@ -137,11 +143,14 @@ async fn list(
     let same = ("tessera enrolment list", "GET /api/v1/enrolments");
     shown(&EnrolmentsPage {
         frame: Frame::of(&call, PATH, "Enrolments", same),
-        states: STATES,
-        state: state.unwrap_or_default(),
+        states: STATES.map(|(value, words)| choice(value, words, state.as_deref())).into(),
         devices: found.iter().map(line).collect(),
         next,
     })
+}
+
+fn choice(value: &'static str, words: &'static str, chosen: Option<&str>) -> Choice {
+    Choice { value, words, is_chosen: chosen.unwrap_or_default() == value }
 }
 
 async fn devices(

@@ -79,7 +79,7 @@ async fn warnings(house: &House, call: &Call) -> Vec<String> {
     let may_read = may(call, Permission::ConfigRead);
     bad.map(|check| match check.detail.filter(|_| may_read) {
         Some(detail) => format!("{}: {detail}", check.name),
-        None => check.name.to_string(),
+        None => check.name,
     })
     .collect()
 }

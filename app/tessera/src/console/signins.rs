@@ -56,8 +56,8 @@ struct SigninsPage {
     frame: Frame,
     plot: Svg,
     is_quarter: bool,
-    outcome: String,
-    outcomes: [&'static str; 4],
+    /// Each, and whether the list is of it.
+    outcomes: Vec<(&'static str, bool)>,
     signins: Vec<Line>,
     next: Option<String>,
 }
@@ -102,8 +102,7 @@ async fn page(
         frame: Frame::of(&call, "/console/signins", "Sign-ins", same),
         plot: plot(&house, &call, range).await?,
         is_quarter: range == Range::Quarter,
-        outcome: outcome.unwrap_or_default(),
-        outcomes: OUTCOMES,
+        outcomes: OUTCOMES.map(|word| (word, outcome.as_deref() == Some(word))).into(),
         signins: found.into_iter().map(line).collect(),
         next,
     })

@@ -46,13 +46,13 @@ pub fn closing(out: &mut dyn Write, report: &Report) {
     for warning in &report.warnings {
         let _ = writeln!(out, " ! {}", warning.text);
     }
-    for (name, key) in [("Console", "console_once"), ("API", "openapi"), ("Docs", "docs"), ("Ledger", "ledger")] {
+    for (name, key) in
+        [("Console", "console_once"), ("API", "openapi"), ("Docs", "docs"), ("Ledger", "ledger")]
+    {
         if let Some(url) = report.urls.get(key).and_then(serde_json::Value::as_str) {
-            let _ = writeln!(out, " {name:<10} {url}");
+            let once = if key == "console_once" { "     works once, 15 minutes" } else { "" };
+            let _ = writeln!(out, " {name:<10} {url}{once}");
         }
-    }
-    if report.urls.contains_key("console_once") {
-        let _ = writeln!(out, "            the console's address works once, 15 minutes");
     }
     let _ = writeln!(out, " Try        tessera key list · tessera ledger list · tessera ledger prove 3");
 }

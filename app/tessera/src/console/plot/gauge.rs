@@ -57,7 +57,7 @@ pub fn gauge(data: &Gauge) -> Svg {
         height: HEIGHT,
         bars: vec![
             Bar { x: LEFT, y: 24, width: RIGHT - LEFT, height: 20, class: "track" },
-            Bar { x: LEFT, y: 24, width: width.max(4).min(RIGHT - LEFT), height: 20, class },
+            Bar { x: LEFT, y: 24, width: width.clamp(4, RIGHT - LEFT), height: 20, class },
         ],
         lines: vec![Line { from: (LIMIT_X, 18), to: (LIMIT_X, 50) }],
         labels: vec![
