@@ -88,7 +88,7 @@ fn order(args: &[String]) -> Result<Order, String> {
 }
 
 /// The program in the folder that this one was built into.
-fn beside_us() -> PathBuf {
+pub(crate) fn beside_us() -> PathBuf {
     std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("tessera"))).unwrap_or_default()
 }
 

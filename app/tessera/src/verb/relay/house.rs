@@ -108,7 +108,7 @@ impl RelayHouse {
                 Exit::Unreachable,
                 "the store of the relay cannot be opened",
                 fault.to_string(),
-                "check the folder's owner and mode, and that no other process uses it",
+                "end the relay that uses it, or check the folder's owner and mode",
             )
             .code("store/open")
         })?;

@@ -16,8 +16,12 @@ use crate::failure::Failure;
 use crate::output::Format;
 use clap::Subcommand;
 
+/// How what a relay can carry is measured: not by this binary, since it needs a compiler's release build and a broker beside it.
+const BENCH: &str = "Bench: in the source tree, cargo bench -p tessera --bench relay (docs/benchmarks.md has its figures)";
+
 /// Verbs of relays.
 #[derive(Subcommand)]
+#[command(after_help = BENCH)]
 pub enum Verb {
     /// Run one relay of a development network
     #[command(alias = "run")]

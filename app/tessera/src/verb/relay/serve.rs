@@ -8,8 +8,9 @@ use crate::running::told_to_stop;
 use crate::serve::listen_on_loopback;
 use mailbox::budget::Adjacency;
 use mailbox::budget::plan::{Cascade, Topology};
+use mailbox::cover::Mechanism;
 use mailbox::network;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
@@ -66,7 +67,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     let address = listener
         .local_addr()
         .map_err(|fault| Failure::start("the listener has no address", fault, "choose another port"))?;
-    let public_url = format!("http://localhost:{}", address.port());
+    let public_url = public_url(&address);
     let database = database(&args.storage)?;
     let config = config(args, &stated, &public_url)?;
     let house = RelayHouse::open(Plan { public_url, database, config }).await?;
@@ -101,9 +102,9 @@ fn tell(house: &RelayHouse, address: &SocketAddr, link: &str) {
     eprintln!(" Rounds     {} ms{}", config.round_ms, fast(config.fast_round_ms));
     if let Some(cover) = &config.cover {
         eprintln!(
-            " Cover      {} cells a round on average, drawn afresh ({:?})",
+            " Cover      {} cells a round on average, drawn afresh ({})",
             cover.shift(),
-            cover.mechanism()
+            law(cover.mechanism())
         );
     }
     eprintln!(
@@ -115,6 +116,15 @@ fn tell(house: &RelayHouse, address: &SocketAddr, link: &str) {
     eprintln!(
         " Warning    without tokens anybody who reaches this port may send; it listens on loopback alone"
     );
+}
+
+fn law(mechanism: Mechanism) -> String {
+    match mechanism {
+        Mechanism::Gaussian { sigma2 } => format!("discrete Gaussian, variance {sigma2}"),
+        Mechanism::Laplace { epsilon_b } => {
+            format!("discrete Laplace, epsilon {}/{}", epsilon_b.num, epsilon_b.den)
+        }
+    }
 }
 
 fn fast(round_ms: u64) -> String {
@@ -156,7 +166,26 @@ async fn listen(args: &Args) -> Result<TcpListener, Failure> {
             "listen on 127.0.0.1",
         ));
     }
-    listen_on_loopback(port, false).await
+    let ip = args.listen.ip();
+    if ip == Ipv4Addr::LOCALHOST {
+        return listen_on_loopback(port, false).await;
+    }
+    TcpListener::bind((ip, port)).await.map_err(|fault| {
+        Failure::start(
+            format!("{ip} port {port} cannot be listened on"),
+            fault,
+            "use --listen 127.0.0.1:8100",
+        )
+    })
+}
+
+/// `localhost` is both of its usual addresses; any other one goes by its number.
+fn public_url(address: &SocketAddr) -> String {
+    let ip = address.ip();
+    if ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST {
+        return format!("http://localhost:{}", address.port());
+    }
+    format!("http://{address}")
 }
 
 /// The file of `sqlite:PATH` or `sqlite:///ABSOLUTE`.
@@ -229,6 +258,13 @@ fn duration_ms(flag: &str, text: &str) -> Result<u64, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relay_is_known_by_the_address_that_it_listens_on() {
+        let url = |address: &str| public_url(&address.parse().unwrap());
+        assert_eq!([url("127.0.0.1:8100"), url("[::1]:8100")], ["http://localhost:8100"; 2]);
+        assert_eq!(url("127.0.0.2:8100"), "http://127.0.0.2:8100");
+    }
 
     #[test]
     fn storage_is_read_as_the_manual_writes_it() {
