@@ -27,8 +27,8 @@ impl Believed {
 /// By tenant: the digest of the rows, and what they say.
 type Known = HashMap<TenantId, ([u8; 32], Arc<Believed>)>;
 
-/// What each tenant's anchors were parsed to, by what their rows said. The rows are read at every use, so an anchor that is added or
-/// removed counts at once.
+/// What each tenant's anchors were parsed to, by what their rows said. Custody gives the rows as the last commit left them at every
+/// use, so an anchor that is added or removed counts at once.
 #[derive(Default)]
 pub(crate) struct Memory(Mutex<Known>);
 
