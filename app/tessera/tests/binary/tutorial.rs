@@ -69,6 +69,79 @@ fn every_command_of_the_tutorial_does_what_the_page_says() {
     assert!(seen.contains("old"), "{seen}");
 }
 
+/// The page about a relay: its first fence stays running in a terminal of its own until the page says Ctrl-C.
+#[test]
+#[ignore = "needs a shell with grep, and some forty rounds of a second: run with --ignored"]
+fn every_command_of_the_tutorial_about_a_relay_does_what_the_page_says() {
+    let page = std::fs::read_to_string(root().join("docs/tutorials/first-relay.md")).unwrap();
+    let [start, wallets, join, invite, online, codes, verify, write, answer, status, disk, privacy] =
+        <[&str; 12]>::try_from(fences(&page)).unwrap_or_else(|fences| panic!("{} fences", fences.len()));
+    let home = tempfile::tempdir().unwrap();
+    let bin = home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tessera"), bin.join("tessera")).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let (mut relay, said) = relay_of(&start.replace("8100", &port), home.path());
+    let link = said.split_whitespace().find(|word| word.starts_with("tessera:member/1#")).unwrap();
+
+    let mut reader = Reader::at(home.path(), "");
+    let mut runs = |fence: &str| {
+        // The page's relay is at its usual port; here it is at a free one.
+        let fence = fence
+            .replace("tessera:member/1#…", link)
+            .replace("relay status", &format!("relay status --relay http://localhost:{port}"))
+            .replace("relay inspect", &format!("relay inspect --relay http://localhost:{port}"))
+            .replace("--name Bo", "--name Bo --yes");
+        reader.runs(&fence)
+    };
+    runs(wallets);
+    assert!(runs(join).contains("epsilon 0 for messages"));
+    assert!(runs(invite).contains("pending"));
+    let both = |seen: &str, state: &str| seen.matches(state).count() == 2;
+    let mut seen = String::new();
+    // How the rounds of two wallets fall together is the machine's affair: a reader whose wallets are not there yet stays on.
+    for _ in 0..6 {
+        runs(online);
+        seen = runs(codes);
+        if both(&seen, "unverified") {
+            break;
+        }
+    }
+    let code = |seen: &str| -> Vec<String> {
+        let is_code = |word: &&str| word.len() == 11 && word.split('-').all(|part| part.len() == 3);
+        seen.split_whitespace().filter(is_code).map(str::to_owned).collect()
+    };
+    let found = code(&seen);
+    assert!(found.len() == 2 && found[0] == found[1], "{seen}");
+    runs(&verify.replace("123-456-789", &found[0]));
+    assert!(runs(write).contains("hello Bo"));
+    let seen = runs(answer);
+    assert!(seen.contains("and hello to you") && seen.contains("verified"), "{seen}");
+    assert!(runs(status).contains("trust_domains"));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&relay), rustix::process::Signal::INT)
+        .unwrap();
+    assert!(relay.wait().unwrap().success());
+    let seen = runs(disk);
+    assert!(seen.contains("rows_lawful") && seen.contains("no word of a letter"), "{seen}");
+    assert!(runs(privacy).contains("that you are online, when, and from which address"));
+}
+
+/// Starts the relay of a fence; what it said until it served.
+fn relay_of(fence: &str, home: &Path) -> (std::process::Child, String) {
+    use std::io::BufRead;
+    let mut words = fence.split_whitespace();
+    assert_eq!(words.next(), Some("tessera"));
+    let mut command = crate::program::tessera(home);
+    let mut child = command.args(words).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains(" Warning ") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "the relay ended: {said}");
+    }
+    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    (child, said)
+}
+
 impl<'a> Reader<'a> {
     fn at(home: &'a Path, base: &str) -> Self {
         let none = String::new;

@@ -115,3 +115,44 @@ fn killed_at_many_points_of_a_round_the_relay_publishes_every_accepted_cell_once
         assert_eq!(found, 1, "cell {number} of round {round}");
     }
 }
+
+/// Rows of the design that belong to one relay: each has tests, and each test that is named stands somewhere in the tree.
+#[test]
+fn every_row_of_the_relays_checks_names_tests_that_stand() {
+    const OF_ONE_RELAY: [u32; 27] =
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 20, 24, 28, 29, 30, 31, 32, 33, 34, 35];
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/checks/relay.md")).unwrap();
+    let mut sources = String::new();
+    for room in [
+        "protocol/crypto",
+        "protocol/mailbox",
+        "service/relay",
+        "app/wallet/tests",
+        "app/tessera/tests/relay",
+    ] {
+        collect(&root.join(room), &mut sources);
+    }
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| RL-")).collect();
+    for id in OF_ONE_RELAY {
+        assert!(rows.iter().any(|row| row.starts_with(&format!("| RL-{id} |"))), "RL-{id}");
+    }
+    for row in rows {
+        let named: Vec<&str> = row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "{row}");
+        for name in named {
+            assert!(sources.contains(&format!("fn {name}(")), "{name} does not stand");
+        }
+    }
+}
+
+fn collect(folder: &std::path::Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, sources);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            sources.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}

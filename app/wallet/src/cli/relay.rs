@@ -380,14 +380,23 @@ pub(super) fn privacy(args: &Alone, terminal: &mut Terminal<'_>) -> Result<(), T
         .collect::<Vec<Value>>()
         .into();
     answer["sign_in_push"] = push::told(&wallet, &membership)?;
-    answer["not_protected"] = NOT_PROTECTED.into();
+    answer["not_protected"] = json!(NOT_PROTECTED);
     terminal.answer(&answer)
 }
 
-/// What no setting of this network hides.
-const NOT_PROTECTED: &str = "that you are online, when, and from which address; how many members there are; a contact who tells; an \
-    operator of every relay; denial of service; catching up after absence; metadata recorded today against a quantum computer; \
-    traffic beyond the promised events; several devices; groups";
+/// What no setting of this network hides: a line each.
+const NOT_PROTECTED: [&str; 10] = [
+    "that you are online, when, and from which address",
+    "how many members there are",
+    "a contact who tells",
+    "an operator of every relay",
+    "denial of service",
+    "catching up after absence",
+    "metadata recorded today against a quantum computer",
+    "traffic beyond the promised events",
+    "several devices",
+    "groups",
+];
 
 fn network_answer(membership: &Membership) -> Value {
     let manifest = membership.manifest.manifest();

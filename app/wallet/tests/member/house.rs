@@ -6,7 +6,8 @@ use edge::server::{self, Bounds};
 use edge::{Clock, Edge};
 use jiff::Timestamp;
 use relay::{Config, Relay};
-use std::sync::Arc;
+use std::io::{BufRead, BufReader, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Actor, Ctx, Entropy, LogSpec, Store, TenantId};
 use tenancy::tenant::NewTenant;
@@ -71,6 +72,30 @@ impl House {
         let ctx = ctx_of(&self.edge, &self.tenant)();
         let (link, _) = self.runtime.block_on(self.relay.member_link(&ctx)).unwrap();
         link.encode().unwrap()
+    }
+
+    /// Another address that answers with this network's manifest, and what it was asked for.
+    pub(crate) fn mirrored(&self) -> (String, Arc<Mutex<Vec<String>>>) {
+        let manifest = self.relay.network().unwrap().signed().encode();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let asks = asked.clone();
+        std::thread::spawn(move || {
+            for mut socket in listener.incoming().flatten() {
+                let mut line = String::new();
+                let mut lines = BufReader::new(socket.try_clone().unwrap());
+                lines.read_line(&mut line).unwrap();
+                asks.lock().unwrap().push(line.rsplit_once(' ').unwrap().0.to_owned());
+                while line.trim() != "" {
+                    line.clear();
+                    lines.read_line(&mut line).unwrap();
+                }
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+                write!(socket, "{head}\r\ncontent-length: {}\r\n\r\n{manifest}", manifest.len()).unwrap();
+            }
+        });
+        (url, asked)
     }
 }
 

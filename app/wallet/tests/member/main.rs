@@ -213,10 +213,32 @@ fn what_cannot_be_is_refused_with_its_page() {
     assert_eq!(code(bo.accepts(&own).unwrap_err()), "wallet/invite-rejected");
     let privacy = bo.does(&Verb::Privacy(Alone { place: bo.place() })).unwrap();
     assert_eq!((privacy["trust_domains"].as_u64(), privacy["events"]["ever"].as_u64()), (Some(1), Some(0)));
-    assert!(privacy["not_protected"].as_str().unwrap().contains("that you are online"));
+    assert!(privacy["not_protected"][0].as_str().unwrap().contains("that you are online"));
     let invited = ana.contacts().remove(0);
     let id = invited["id"].as_str().unwrap().to_owned();
     let removed = ana.does(&Verb::Contacts(Contacts::Remove { id, place: ana.place() })).unwrap();
     assert_eq!(removed["removed"], true);
     assert!(ana.contacts().is_empty());
+}
+
+/// RL-34: whoever hands over a link may name any address in it; nothing but the network's own statement is asked for there.
+#[test]
+fn an_address_that_is_not_in_the_manifest_is_asked_for_the_manifest_and_nothing_else() {
+    let house = House::new();
+    let (mirror, asked) = house.mirrored();
+    let (ana, bo) = (Holder::new(), Holder::new());
+    let mut link = mailbox::link::MemberLink::parse(&house.member_link()).unwrap();
+    link.url = mirror.clone();
+    let refused = ana.joins(&link.encode().unwrap(), "Ana").unwrap_err();
+    assert_eq!(refused.page.code, "wallet/relay-rejected", "{refused:?}");
+    // The same of an invite: its address is a stranger's, its network is the true one.
+    let cy = Holder::new();
+    cy.joins(&house.member_link(), "Cy").unwrap();
+    let invite = cy.invites();
+    let bytes = crypto::base64::url_decode(invite.strip_prefix(mailbox::invite::SCHEME).unwrap()).unwrap();
+    let mut invite = mailbox::invite::Invite::parse(&bytes).unwrap();
+    invite.url = mirror;
+    let refused = bo.accepts(invite.to_link().expose()).unwrap_err();
+    assert_eq!(refused.page.code, "wallet/relay-rejected", "{refused:?}");
+    assert_eq!(*asked.lock().unwrap(), ["GET /relay/v1/network", "GET /relay/v1/network"]);
 }
