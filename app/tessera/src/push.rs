@@ -445,7 +445,7 @@ async fn fetched(url: &str, path: &str) -> Result<String, PushFault> {
     match tokio::task::spawn_blocking(ask).await {
         Ok(Ok((200, text))) => Ok(text),
         Ok(Ok((status, _))) => Err(PushFault::Relay(format!("it answered {status}"))),
-        Ok(Err(failure)) => Err(PushFault::Relay(failure.what.to_string())),
+        Ok(Err(failure)) => Err(PushFault::Relay(failure.what)),
         Err(fault) => Err(PushFault::Relay(fault.to_string())),
     }
 }

@@ -96,25 +96,7 @@ pub fn step(report: &mut Report, parties: &Outsider) {
             Ok(seen)
         },
     );
-    let wallet = &mut ana.member.wallet;
-    report.check(STEP, "attack.wrong-code", "a code that the page does not show approves nothing", || {
-        wrong_code(&shop, wallet)
-    });
-    report.check(
-        STEP,
-        "attack.phishing-relay",
-        "a page on another name that relays in real time: fails where the shop asks for phr (by code alone it would sign in)",
-        || phishing_relay(parties, &shop, wallet),
-    );
-    report.check(
-        STEP,
-        "attack.scope-overreach",
-        "a scope that is not registered: refused before a session is",
-        || {
-            let refused = shop.push("openid identity:full").err().ok_or("it was accepted")?;
-            Ok(Seen::refused(refused == "invalid_scope", refused))
-        },
-    );
+    attacks(report, parties, &shop, &mut ana.member.wallet);
     report.ids.insert("relying_party".into(), shop.client_id.clone().into());
     let facts = match &signed {
         Some(signed) => json!({
@@ -131,6 +113,28 @@ pub fn step(report: &mut Report, parties: &Outsider) {
         "a sign-in by code alone can be relayed in real time: acr seal:code says so; services that need more ask for phr",
     );
     report.step(STEP, start, facts);
+}
+
+/// What somebody else tries.
+fn attacks(report: &mut Report, parties: &Outsider, shop: &Shop, wallet: &mut Wallet) {
+    report.check(STEP, "attack.wrong-code", "a code that the page does not show approves nothing", || {
+        wrong_code(shop, wallet)
+    });
+    report.check(
+        STEP,
+        "attack.phishing-relay",
+        "a page on another name that relays in real time: fails where the shop asks for phr (by code alone it would sign in)",
+        || phishing_relay(parties, shop, wallet),
+    );
+    report.check(
+        STEP,
+        "attack.scope-overreach",
+        "a scope that is not registered: refused before a session is",
+        || {
+            let refused = shop.push("openid identity:full").err().ok_or("it was accepted")?;
+            Ok(Seen::refused(refused == "invalid_scope", refused))
+        },
+    );
 }
 
 /// Who signs in: a member of the relay whose wallet is enrolled.
