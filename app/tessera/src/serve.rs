@@ -95,7 +95,9 @@ async fn tell_relay(house: &House) -> Result<(), Failure> {
     );
     eprintln!(" Member     {}", link.encode().unwrap_or_default());
     eprintln!("            works once, 7 days: tessera wallet join LINK");
-    eprintln!(" Push       sign-ins are pushed over this relay · operator can correlate by time: one operator runs both");
+    eprintln!(
+        " Push       sign-ins are pushed over this relay · operator can correlate by time: one operator runs both"
+    );
     Ok(())
 }
 

@@ -17,7 +17,8 @@ use crate::output::Format;
 use clap::Subcommand;
 
 /// How what a relay can carry is measured: not by this binary, since it needs a compiler's release build and a broker beside it.
-const BENCH: &str = "Bench: in the source tree, cargo bench -p tessera --bench relay (docs/benchmarks.md has its figures)";
+const BENCH: &str =
+    "Bench: in the source tree, cargo bench -p tessera --bench relay (docs/benchmarks.md has its figures)";
 
 /// Verbs of relays.
 #[derive(Subcommand)]
