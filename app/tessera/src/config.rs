@@ -169,6 +169,8 @@ pub struct Seal {
     pub signer_id: String,
     /// Days that a consent is kept.
     pub consent_keep_d: u64,
+    /// PEM files with the roots of makers whose passkeys count as hardware; without one no sign-in reaches `phrh`.
+    pub attestation_roots: Vec<PathBuf>,
     /// Whether sign-ins are pushed to wallets over a relay; wallets ask for them anyway.
     pub relay_push: bool,
     /// The relay that carries the pushes.
@@ -194,6 +196,7 @@ impl Default for Seal {
             country: decided.country,
             signer_id: decided.signer_id,
             consent_keep_d: decided.consent_keep_d,
+            attestation_roots: Vec::new(),
             relay_push: false,
             relay_url: String::new(),
             relay_network: String::new(),
@@ -241,8 +244,12 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|fault| {
             Failure::usage(format!("{} cannot be read: {fault}", path.display()), "check owner and mode")
         })?;
-        let config = Self::parse(&text, &path.display().to_string(), std::env::vars())?;
+        let mut config = Self::parse(&text, &path.display().to_string(), std::env::vars())?;
         config.refuse_what_is_not_built()?;
+        let beside = path.parent().unwrap_or(Path::new("."));
+        for file in &mut config.seal.attestation_roots {
+            *file = beside.join(&*file);
+        }
         Ok(config)
     }
 

@@ -9,6 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::push;
 use audit::Audit;
 use credential::presentation::StatusMode;
+use crypto::x509::{Certificate, pem};
 use custody::Custody;
 use edge::health::Status;
 use edge::{Clock, Doors, Edge};
@@ -17,6 +18,7 @@ use issuer::Issuer;
 use relay::Relay;
 use relay::network::RelayFault;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -364,12 +366,37 @@ fn idp_config(config: &Config, base: &str, dev: bool) -> Result<idp::Config, Fai
         country: seal.country,
         signer_id: seal.signer_id,
         consent_keep_d: seal.consent_keep_d,
+        attestation_roots: attestation_roots(&seal.attestation_roots)?,
         ..idp::Config::new(base)
     };
     decided
         .check()
         .map_err(|fault| wrong(fault.to_string(), "mend the key; `tessera init` shows the defaults"))?;
     Ok(if dev { decided.dev() } else { decided })
+}
+
+/// The certificates of these PEM files. One that is not read stops the start: what it vouches for would silently count for less.
+fn attestation_roots(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut roots = Vec::new();
+    for file in files {
+        let unread = |cause: String| {
+            let what = format!("seal.attestation_roots: {} holds no certificate", file.display());
+            Failure::start(what, cause, "give PEM files with the roots that makers of security keys publish")
+        };
+        let mut text = String::new();
+        let opened = fs::File::open(file).map(|file| file.take(pem::PEM_BYTES_MAX as u64 + 1));
+        opened
+            .and_then(|mut file| file.read_to_string(&mut text))
+            .map_err(|fault| unread(fault.to_string()))?;
+        let found = pem::decode_certificates(&text).map_err(|fault| unread(fault.to_string()))?;
+        let parsed = found.iter().try_for_each(|der| Certificate::parse(der).map(drop));
+        parsed.map_err(|fault| unread(fault.to_string()))?;
+        if found.is_empty() {
+            return Err(unread("there is no CERTIFICATE block in it".to_owned()));
+        }
+        roots.extend(found);
+    }
+    Ok(roots)
 }
 
 fn cannot_open(fault: &OpenFault) -> Failure {
@@ -411,5 +438,21 @@ mod tests {
             assert_eq!(refused, Some(Exit::Usage), "{url} {network}");
         }
         assert_eq!(push_over(&Config::default(), true).ok().flatten(), Some(push::Over::Own));
+    }
+
+    #[test]
+    fn a_root_of_a_maker_is_read_from_pem_and_a_file_without_one_stops_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, empty) = (folder.path().join("maker.pem"), folder.path().join("empty.pem"));
+        let made =
+            crate::certificate::self_signed("maker.example", "2026-11-20T10:00:00Z".parse().unwrap(), 1)
+                .unwrap();
+        fs::write(&good, made.chain_pem).unwrap();
+        fs::write(&empty, "no block").unwrap();
+        assert_eq!(attestation_roots(std::slice::from_ref(&good)).ok().map(|roots| roots.len()), Some(1));
+        for file in [empty, folder.path().join("missing.pem")] {
+            let failure = attestation_roots(&[good.clone(), file.clone()]).err().unwrap();
+            assert!(failure.what.contains(&*file.display().to_string()), "{}", failure.what);
+        }
     }
 }

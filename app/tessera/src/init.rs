@@ -140,6 +140,8 @@ status_policy = "if_present" # or "require", "ignore"
 enrolment = "invited"        # or "open"
 unanchored = false           # true enrols devices without a document: assurance none
 session_ttl_s = 90           # a sign-in waits so long for a wallet
+# attestation_roots = ["maker.pem"]  # makers whose security keys count as hardware (phrh)
+# relay_push = true, relay_url, relay_network: tell wallets of sign-ins over a relay of this machine
 
 [metrics]
 bind = "127.0.0.1:9464"      # Prometheus text at /metrics; loopback only
