@@ -94,25 +94,25 @@ fn crowd(order: &Order, homes: &Path, link: &str) -> Result<Vec<Person>, String>
             Some(before) => Some(invited(before)?),
         };
         match &invite {
-            None => wallet.relay_join(&link, &name).map_err(|it| fault(&it))?,
-            Some(invite) => wallet.relay_enter(invite, &name).map_err(|it| fault(&it))?,
+            None => wallet.relay_join(&link, &name).map_err(fault)?,
+            Some(invite) => wallet.relay_enter(invite, &name).map_err(fault)?,
         };
-        let mut mailbox = wallet.mailbox().map_err(|it| fault(&it))?;
+        let mut mailbox = wallet.mailbox().map_err(fault)?;
         // Odd ones answer the invite of the one before them; even ones only learn the network from it.
         if let Some(invite) = invite.filter(|_| number % 2 == 1) {
-            wallet.relay_accept(&mut mailbox, &invite).map_err(|it| fault(&it))?;
+            wallet.relay_accept(&mut mailbox, &invite).map_err(fault)?;
         }
         people.push(Person { name, wallet, mailbox, partner: None });
     }
     let extra = invited(&mut people[1])?;
     let third = &mut people[2];
-    third.wallet.relay_accept(&mut third.mailbox, &extra).map_err(|it| fault(&it))?;
+    third.wallet.relay_accept(&mut third.mailbox, &extra).map_err(fault)?;
     enrolled(&mut people)?;
     Ok(people)
 }
 
 fn invited(person: &mut Person) -> Result<Invite, String> {
-    let bytes = person.wallet.relay_invite(&mut person.mailbox, None).map_err(|it| fault(&it))?;
+    let bytes = person.wallet.relay_invite(&mut person.mailbox, None).map_err(fault)?;
     Invite::parse(bytes.expose()).map_err(|fault| format!("an invite: {fault}"))
 }
 
@@ -151,8 +151,8 @@ fn one_second(people: &mut [Person]) -> Result<String, String> {
     for number in [0, 2] {
         let text = format!("{MARK} of one second, from {number}");
         let person = &mut people[number];
-        let to = person.mailbox.find(&receiver).map_err(|it| fault(&it))?;
-        person.wallet.relay_send(&mut person.mailbox, to, text.as_bytes()).map_err(|it| fault(&it))?;
+        let to = person.mailbox.find(&receiver).map_err(fault)?;
+        person.wallet.relay_send(&mut person.mailbox, to, text.as_bytes()).map_err(fault)?;
     }
     let written = began.elapsed();
     all(&mut people[..3], |_, person| stay(person, ENROL_ROUNDS, ENROL_ROUNDS, &mut |_| true))?;
@@ -176,10 +176,7 @@ fn letters(order: &Order, people: &mut [Person]) -> Result<Vec<String>, String> 
         let partner = person.partner.ok_or("no partner")?;
         for letter in 0..count {
             let text = format!("{MARK} {letter:04} of {number:02}");
-            person
-                .wallet
-                .relay_send(&mut person.mailbox, partner, text.as_bytes())
-                .map_err(|it| fault(&it))?;
+            person.wallet.relay_send(&mut person.mailbox, partner, text.as_bytes()).map_err(fault)?;
         }
         Ok(())
     })?;
@@ -289,7 +286,7 @@ fn stay(
             }
         },
     };
-    person.wallet.stay(&mut person.mailbox, &mut stay).map_err(|it| fault(&it)).map(|_| ())
+    person.wallet.stay(&mut person.mailbox, &mut stay).map_err(fault).map(|_| ())
 }
 
 /// The same for everybody at once, each in a thread.
@@ -348,6 +345,7 @@ fn frames(seen: &tap::Seen, order: &Order) -> Result<String, String> {
     ))
 }
 
-fn fault(fault: &RelayError) -> String {
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+fn fault(fault: RelayError) -> String {
     fault.to_string()
 }
