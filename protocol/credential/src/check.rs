@@ -116,7 +116,8 @@ checks! {
     SdHash = "VP-026", "sd_hash is that of what was presented", "RFC 9901, 4.3.1",
         ["key-binding/wrong-sd-hash"], Some("a_disclosure_taken_away_after_binding_is_refused");
     TransactionData = "VP-027", "the transaction data was bound", "OpenID4VP 1.0, 8.4 and B.3.3",
-        ["key-binding/transaction-data"], None;
+        ["key-binding/transaction-data"],
+        Some("transaction_data_changed_dropped_or_hashed_into_another_credential_is_refused");
 
     DeviceResponse = "VP-030", "the DeviceResponse parses", "ISO/IEC 18013-5, 8.3", ["mdoc/malformed"], None;
     DocType = "VP-031", "docType is that of the security object", "ISO/IEC 18013-5, 9.3.1", ["mdoc/doctype"], None;
@@ -136,7 +137,7 @@ checks! {
     TrustedAuthorities = "VP-043", "the issuer is one of the authorities asked for", "OpenID4VP 1.0, 6.1.1",
         ["query/wrong-authority"], Some("an_authority_that_was_not_asked_for_is_refused");
     OverDisclosure = "VP-044", "nothing was disclosed that was not asked for", "OpenID4VP 1.0, 6.4",
-        ["query/over-disclosed"], None;
+        ["query/over-disclosed"], Some("claims_that_were_not_asked_for_are_dropped_with_a_warning");
 
     StatusList = "VP-050", "the status list is there and vouched for", "Token Status List -20, 8.3 steps 2 and 3",
         ["status/unreachable", "status/redirected", "status/list-invalid", "status/list-untrusted", "status/missing"],

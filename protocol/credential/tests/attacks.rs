@@ -6,6 +6,7 @@ mod world;
 use std::io::Write as _;
 
 use crypto::base64;
+use crypto::hash;
 use crypto::jose::jws::{Draft, assemble, x5c_value};
 use crypto::jwk::Jwk;
 use crypto::key::{KeyAlg, PrivateKey, SignAlg};
@@ -13,7 +14,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tessera_credential::check::{Check, Outcome, Report};
 use tessera_credential::claims_path::ClaimsPath;
-use tessera_credential::presentation::{StatusAnswer, StatusMode, StatusPolicy, examine};
+use tessera_credential::presentation::{
+    Concluded, StatusAnswer, StatusMode, StatusPolicy, Transaction, examine,
+};
 use tessera_credential::sd_jwt::{self, SdJwt};
 use tessera_credential::status::{Bits, ListFault, ListToken, StatusList, StatusValue};
 use tessera_credential::trust::{Anchors, Context};
@@ -52,7 +55,7 @@ fn an_honest_presentation_passes_every_check_and_shows_what_was_asked_for() {
         .filter(|it| it.outcome == Outcome::Skipped)
         .map(|it| it.check.id())
         .collect();
-    assert_eq!(skipped, ["VP-027", "VP-042", "VP-043", "VP-044"]);
+    assert_eq!(skipped, ["VP-027", "VP-042", "VP-043"]);
     let ids: Vec<_> = concluded.results.iter().map(|it| it.check).collect();
     assert!(ids.is_sorted() && ids.len() == 28);
     assert!(concluded.results.iter().all(|it| it.presentation.as_ref().unwrap().to_string() == "d[0]"));
@@ -491,16 +494,89 @@ fn an_authority_that_was_not_asked_for_is_refused() {
 }
 
 #[test]
-fn claims_that_were_not_asked_for_are_dropped() {
+fn claims_that_were_not_asked_for_are_dropped_with_a_warning() {
     let mut world = World::new();
     let all: Vec<_> = ["given_name", "family_name", "birthdate", "degree"]
         .map(|name| ClaimsPath::of_names([name]))
         .to_vec();
     let presentation = world.present_paths(&world.credential(), &all);
-    let presented = world.check(&presentation).presented.unwrap();
-    assert!(!presented.to_value().to_string().contains("Canary-7"));
+    let concluded = world.check(&presentation);
+    let line = |concluded: &Concluded| {
+        let line = concluded.results.iter().find(|it| it.check == Check::OverDisclosure).unwrap();
+        (line.outcome, line.code, line.detail.get("extra"))
+    };
+    // family_name, birthdate and degree.grade; degree itself is on the way to degree.type.
+    assert_eq!(line(&concluded), (Outcome::Warn, Some("query/over-disclosed"), Some(json!(3))));
+    assert!(!concluded.presented.unwrap().to_value().to_string().contains("Canary-7"));
+    let exact = world.check(&world.present(&world.credential()));
+    assert_eq!(line(&exact), (Outcome::Pass, None, None));
     world.query = query(&json!({"id": "d", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}}));
     assert!(world.check(&presentation).presented.unwrap().claims.is_empty());
+}
+
+#[test]
+fn one_whole_option_of_claim_sets_is_enough_and_half_of_each_is_not() {
+    let mut world = World::new();
+    let mut asked = asks(&json!([
+        {"id": "n", "path": ["given_name"]}, {"id": "f", "path": ["family_name"]},
+        {"id": "b", "path": ["birthdate"]}, {"id": "d", "path": ["degree", "type"]},
+    ]));
+    asked["claim_sets"] = json!([["n", "f"], ["b", "d"]]);
+    world.query = query(&asked);
+    let of = |world: &World, names: &[&str]| {
+        let paths: Vec<_> = names.iter().map(|name| ClaimsPath::of_names([*name])).collect();
+        world.present_paths(&world.credential(), &paths)
+    };
+    let whole = world.check(&of(&world, &["birthdate", "degree"]));
+    let shown = whole.presented.unwrap().claims;
+    assert_eq!(Value::Object(shown), json!({"birthdate": "1999-02-28", "degree": {"type": "BSc"}}));
+    assert_eq!(world.failures(&of(&world, &["given_name", "birthdate"])), ["VP-041 query/claim-missing"]);
+}
+
+// Attack 11.
+
+#[test]
+fn transaction_data_changed_dropped_or_hashed_into_another_credential_is_refused() {
+    let mut world = World::new();
+    let (ours, theirs) = (hash::sha256(b"eyJ0eXBlIjoicGF5In0"), hash::sha256(b"eyJ0eXBlIjoicGF5MiJ9"));
+    let credential = world.credential();
+    let show = |world: &World, hashes: &[[u8; 32]]| {
+        let held = SdJwt::parse(&credential).unwrap().verify(&world.issuer.key.public(), now()).unwrap();
+        let paths = world.query.claims.iter().flatten().map(|it| it.path.clone()).collect::<Vec<_>>();
+        let presentation = held.present(&paths).unwrap();
+        let draft = presentation.authorising_draft(AUDIENCE, NONCE, now(), hashes);
+        presentation.bind(&sign(draft, &world.holder))
+    };
+    let fails = |reason: &str| vec![format!("VP-027 key-binding/transaction-data {reason}")];
+    // Nothing was asked of this credential.
+    assert_eq!(world.failures(&show(&world, &[ours])), fails("not-asked"));
+    world.transactions = vec![Transaction { sha256: ours, required: true }];
+    assert_eq!(world.failures(&show(&world, &[ours])), [""; 0]);
+    assert_eq!(world.failures(&show(&world, &[])), fails("missing"));
+    assert_eq!(world.failures(&show(&world, &[theirs])), fails("not-asked"));
+    assert_eq!(world.failures(&show(&world, &[ours, theirs])), fails("not-asked"));
+    assert_eq!(world.failures(&show(&world, &[ours, ours])), fails("malformed"));
+    // What another credential may authorise instead need not be bound here; the whole answer is judged later.
+    world.transactions = vec![Transaction { sha256: ours, required: false }];
+    assert_eq!(world.failures(&show(&world, &[])), [""; 0]);
+}
+
+#[test]
+fn a_credential_that_authorises_is_bound_to_its_key_though_the_query_does_not_ask() {
+    let mut world = World::new();
+    let mut asked = asks(&json!([{"path": ["given_name"]}]));
+    asked["require_cryptographic_holder_binding"] = json!(false);
+    world.query = query(&asked);
+    world.haip = false;
+    let held = world.present(&world.credential());
+    let stripped = bound(&held).to_owned();
+    assert_eq!(world.failures(&stripped), [""; 0]);
+    world.transactions = vec![Transaction { sha256: [7; 32], required: true }];
+    assert_eq!(world.failures(&stripped), ["VP-020 key-binding/missing"]);
+    // HAIP wants the proof of every credential that has a key.
+    world.transactions.clear();
+    world.haip = true;
+    assert_eq!(world.failures(&stripped), ["VP-020 key-binding/missing"]);
 }
 
 #[test]

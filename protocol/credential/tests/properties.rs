@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
+use tessera_credential::check::Outcome;
 use tessera_credential::claims_path::ClaimsPath;
 use tessera_credential::credential_type::CredentialType;
-use tessera_credential::dcql::{Query, Reader, answer};
+use tessera_credential::dcql::{Candidate, ClaimsMatch, Format, Query, Reader, answer, claims_match, select};
 use tessera_credential::sd_jwt::{NEVER_DISCLOSABLE, SdJwt};
 use tessera_credential::status::{Bits, ListToken, StatusList, shuffled_blocks};
 use world::{VCT, World, asks, now, query, seeded};
@@ -261,5 +262,100 @@ proptest! {
             blocks.into_iter().flat_map(|mut block| std::iter::from_fn(move || block.deal())).collect();
         dealt.sort_unstable();
         prop_assert!(dealt.into_iter().eq(0..entries));
+    }
+}
+
+/// A credential query of type `kind` over the claims `a` to `d`.
+fn credential_query(kind: usize) -> impl Strategy<Value = Value> {
+    let values = prop::option::weighted(0.3, prop::collection::vec(0..3i64, 1..3));
+    let claims = prop::collection::btree_map(prop::sample::select(vec!["a", "b", "c", "d"]), values, 1..4);
+    (claims, prop::collection::vec(prop::collection::vec(any::<Index>(), 1..3), 0..3)).prop_map(
+        move |(claims, sets)| {
+            let names: Vec<&str> = claims.keys().copied().collect();
+            let claims = claims.iter().map(|(name, values)| {
+                let mut claim = json!({"id": name, "path": [name]});
+                if let Some(values) = values {
+                    claim["values"] = json!(values);
+                }
+                claim
+            });
+            let mut query = json!({
+                "id": format!("q{kind}"), "format": "dc+sd-jwt", "meta": {"vct_values": [format!("v{kind}")]},
+                "claims": claims.collect::<Vec<_>>(),
+            });
+            if !sets.is_empty() {
+                let of = |set: Vec<Index>| set.iter().map(|it| *it.get(&names)).collect::<Vec<_>>();
+                query["claim_sets"] = json!(sets.into_iter().map(of).collect::<Vec<_>>());
+            }
+            query
+        },
+    )
+}
+
+fn whole_query() -> impl Strategy<Value = Value> {
+    let ids = prop::collection::vec(prop::sample::select(vec!["q0", "q1", "q2"]), 1..3);
+    let set = (prop::collection::vec(ids, 1..3), any::<bool>())
+        .prop_map(|(options, required)| json!({"options": options, "required": required}));
+    let credentials = (credential_query(0), credential_query(1), credential_query(2));
+    (credentials, prop::collection::vec(set, 0..3)).prop_map(|((a, b, c), sets)| {
+        let mut query = json!({"credentials": [a, b, c]});
+        if !sets.is_empty() {
+            query["credential_sets"] = json!(sets);
+        }
+        query
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_a_wallet_selects_is_enough_and_where_it_finds_nothing_there_is_nothing(
+        query in whole_query(),
+        held in prop::collection::vec(
+            (0..3usize, prop::collection::btree_map(prop::sample::select(vec!["a", "b", "c", "d"]), 0..3i64, 0..5)),
+            0..5,
+        ),
+    ) {
+        let query = Query::parse(&query, Reader::Own).unwrap();
+        let held: Vec<(String, Value)> =
+            held.into_iter().map(|(kind, claims)| (format!("v{kind}"), json!(claims))).collect();
+        let candidates: Vec<Candidate<'_>> = held
+            .iter()
+            .map(|(kind, claims)| Candidate {
+                format: Format::SdJwtVc,
+                kind,
+                aka: Vec::new(),
+                claims,
+                has_holder_key: true,
+                authority_key_ids: Vec::new(),
+            })
+            .collect();
+        match select(&query, &candidates) {
+            Ok(picks) => {
+                let ids: Vec<&str> = picks.iter().map(|pick| pick.query.as_str()).collect();
+                prop_assert_eq!(answer::complete(&query, &ids).outcome, Outcome::Pass);
+                prop_assert_eq!(answer::counted(&query, &ids), ids);
+                for pick in &picks {
+                    let asked = query.credential(&pick.query).unwrap();
+                    let all = candidates[pick.candidate].claims.as_object().unwrap();
+                    let shown = |name: &String| {
+                        pick.paths.iter().any(|path| path == &ClaimsPath::of_names([name.as_str()]))
+                    };
+                    let cut: Map<String, Value> =
+                        all.iter().filter(|(name, _)| shown(name)).map(|(name, it)| (name.clone(), it.clone())).collect();
+                    prop_assert!(matches!(claims_match(asked, &cut.into()), ClaimsMatch::Met(_)));
+                }
+            }
+            Err(_) => {
+                let fits = |asked: &&tessera_credential::dcql::CredentialQuery| {
+                    let kind = asked.id.replace('q', "v");
+                    held.iter().any(|(it, claims)| {
+                        *it == kind && matches!(claims_match(asked, claims), ClaimsMatch::Met(_))
+                    })
+                };
+                let ids: Vec<&str> =
+                    query.credentials.iter().filter(fits).map(|asked| asked.id.as_str()).collect();
+                prop_assert_eq!(answer::complete(&query, &ids).outcome, Outcome::Fail);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ITEMS_MAX, Query};
+use super::{CredentialSet, ITEMS_MAX, Query};
 use crate::check::{Check, CheckResult, Detail, PresentationName};
 
 /// One presentation of an answer, unread.
@@ -28,7 +28,7 @@ pub enum AnswerFault {
     /// Not a list of texts.
     #[error("the answer is not a list of presentations for each id")]
     NotTexts,
-    /// None, more than one without `multiple`, or more than 16.
+    /// None, more than one without `multiple`, or more than 16 in all.
     #[error("the answer has another number of presentations than asked for")]
     Count,
 }
@@ -46,7 +46,8 @@ impl AnswerFault {
     }
 }
 
-/// Takes `vp_token` apart (VP-007): known ids, at most 16 texts each, one unless `multiple`.
+/// Takes `vp_token` apart (VP-007): known ids, one text each unless `multiple`, at most [`ITEMS_MAX`] in all, as each costs
+/// several signatures to check.
 ///
 /// # Errors
 /// The first [`AnswerFault`]; the answer is not read further.
@@ -63,7 +64,7 @@ pub fn presentations<'a>(
         let texts = texts.as_array().ok_or(AnswerFault::NotTexts)?;
         let query: Arc<str> = asked.id.as_str().into();
         let max = if asked.multiple { ITEMS_MAX } else { 1 };
-        if texts.is_empty() || texts.len() > max {
+        if texts.is_empty() || texts.len() > max || presentations.len() + texts.len() > ITEMS_MAX {
             return Err(AnswerFault::Count);
         }
         for (index, text) in texts.iter().enumerate() {
@@ -76,14 +77,15 @@ pub fn presentations<'a>(
 }
 
 /// Whether the credential queries in `accepted` are enough (VP-060): without `credential_sets` all of them, else one
-/// whole option of each required set.
+/// whole option of each required set, and of any set if none is required: half an option is no answer.
 pub fn complete(query: &Query, accepted: &[&str]) -> CheckResult {
-    let has = |id: &String| accepted.contains(&id.as_str());
     let missing = if query.credential_sets.is_empty() {
-        query.credentials.iter().filter(|credential| !has(&credential.id)).count()
+        query.credentials.iter().filter(|credential| !accepted.contains(&credential.id.as_str())).count()
     } else {
-        let required = query.credential_sets.iter().filter(|set| set.required);
-        required.filter(|set| !set.options.iter().any(|option| option.iter().all(has))).count()
+        let unmet = |set: &&CredentialSet| !whole_options(set, accepted).any(|_| true);
+        let required = query.credential_sets.iter().filter(|set| set.required).filter(unmet).count();
+        let none = query.credential_sets.iter().all(|set| unmet(&set));
+        required.max(usize::from(none))
     };
     if missing == 0 {
         CheckResult::pass(Check::Required, Detail::none())
@@ -94,6 +96,23 @@ pub fn complete(query: &Query, accepted: &[&str]) -> CheckResult {
             Detail::none().number("missing", missing as u64),
         )
     }
+}
+
+/// Which of `accepted` the query asked to have together: what belongs to no whole option of a set was shown for nothing and
+/// is dropped unread, as a claim beyond the query is.
+pub fn counted<'a>(query: &Query, accepted: &[&'a str]) -> Vec<&'a str> {
+    let serves = |id: &&&str| {
+        query.credential_sets.is_empty()
+            || query.credential_sets.iter().any(|set| {
+                whole_options(set, accepted).any(|option| option.iter().any(|known| known == **id))
+            })
+    };
+    accepted.iter().filter(serves).copied().collect()
+}
+
+/// The options of a set that are met whole.
+fn whole_options<'q>(set: &'q CredentialSet, accepted: &[&str]) -> impl Iterator<Item = &'q Vec<String>> {
+    set.options.iter().filter(|option| option.iter().all(|id| accepted.contains(&id.as_str())))
 }
 
 #[cfg(test)]
@@ -127,6 +146,7 @@ mod tests {
         assert_eq!(fault(json!({"b": ["p", "p"]})), Some(AnswerFault::Count));
         assert_eq!(fault(json!({"b": []})), Some(AnswerFault::Count));
         assert_eq!(fault(json!({"a": vec!["p"; ITEMS_MAX + 1]})), Some(AnswerFault::Count));
+        assert_eq!(fault(json!({"a": vec!["p"; ITEMS_MAX], "b": ["p"]})), Some(AnswerFault::Count));
         assert_eq!(fault(json!({"b": "p"})), Some(AnswerFault::NotTexts));
         assert_eq!(fault(json!({"b": [{"jwt": "p"}]})), Some(AnswerFault::NotTexts));
         assert_eq!(fault(json!({})), Some(AnswerFault::Empty));
@@ -151,5 +171,18 @@ mod tests {
         assert_eq!(complete(&query, &["b", "c"]).outcome, Outcome::Pass);
         assert_eq!(complete(&query, &["b"]).outcome, Outcome::Fail);
         assert_eq!(complete(&query, &["c"]).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn half_an_option_is_no_answer_and_what_serves_no_option_does_not_count() {
+        let optional = json!([{"options": [["a", "b"]], "required": false}]);
+        let optional = query(Some(optional));
+        assert_eq!(complete(&optional, &["a"]).outcome, Outcome::Fail);
+        assert_eq!(complete(&optional, &["a", "b"]).outcome, Outcome::Pass);
+        let sets = query(Some(json!([{"options": [["c"]]}, {"options": [["a", "b"]], "required": false}])));
+        assert_eq!(complete(&sets, &["a", "c"]).outcome, Outcome::Pass);
+        assert_eq!(counted(&sets, &["a", "c"]), ["c"]);
+        assert_eq!(counted(&sets, &["a", "b", "c"]), ["a", "b", "c"]);
+        assert_eq!(counted(&query(None), &["a"]), ["a"]);
     }
 }

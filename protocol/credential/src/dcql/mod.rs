@@ -25,3 +25,5 @@ pub use support::unsupported;
 pub const ITEMS_MAX: usize = 16;
 /// Claims of one credential query, and values of one claim.
 pub const CLAIMS_MAX: usize = 64;
+/// The kind of trusted authority that names a certificate by its key identifier (section 6.1.1.1).
+pub(crate) const AKI: &str = "aki";

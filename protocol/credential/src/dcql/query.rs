@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{CLAIMS_MAX, ITEMS_MAX};
+use super::{AKI, CLAIMS_MAX, ITEMS_MAX};
 use crate::claims_path::{ClaimsPath, Step};
 use crate::pointer::{Pointer, PointerError};
 
@@ -342,7 +342,14 @@ impl Parser {
             let at = at.index(nth);
             let members = self.object(it, &at, &["type", "values"])?;
             let kind = self.text(members.get("type"), &at.member("type"), ID_BYTES_MAX)?.to_owned();
-            Some(TrustedAuthority { kind, values: self.texts(members.get("values"), &at.member("values"))? })
+            let below = at.member("values");
+            let values = self.texts(members.get("values"), &below)?;
+            // A value in another form than the chain's would never be met, and nobody would see why.
+            let odd = values.iter().position(|value| kind == AKI && !is_key_identifier(value));
+            if let (Reader::Own, Some(nth)) = (self.reader, odd) {
+                return self.fault(&below.index(nth), "an aki value is a key identifier in base64url");
+            }
+            Some(TrustedAuthority { kind, values })
         });
         authorities.collect()
     }
@@ -524,6 +531,11 @@ fn is_comparable(value: &Value) -> bool {
     value.is_string() || value.is_boolean() || value.is_i64() || value.is_u64()
 }
 
+/// Section 6.1.1.1: the KeyIdentifier of an AuthorityKeyIdentifier, base64url without padding.
+fn is_key_identifier(value: &str) -> bool {
+    crypto::base64::url_decode(value).is_ok_and(|id| !id.is_empty())
+}
+
 fn is_mdoc_path(path: &ClaimsPath) -> bool {
     matches!(path.steps(), [Step::Name(_), Step::Name(_)])
 }
@@ -589,6 +601,11 @@ mod tests {
                 "/credentials/0/trusted_authorities/0",
                 json!({"type": "aki"}),
                 "/credentials/0/trusted_authorities/0/values",
+            ),
+            (
+                "/credentials/0/trusted_authorities/0/values",
+                json!(["AAAA", "s9tIpPmhxdiuNkHMEWNpYim8S8Y="]),
+                "/credentials/0/trusted_authorities/0/values/1",
             ),
             ("/credentials/1/claims/0/path", json!(["given_name"]), "/credentials/1/claims/0/path"),
             ("/credential_sets/0/options", json!([["nobody"]]), "/credential_sets/0/options/0/0"),

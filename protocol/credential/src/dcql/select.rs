@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{ClaimsMatch, CredentialQuery, CredentialSet, Format, Meta, Query, claims_match, wanted_paths};
+use super::{
+    AKI, ClaimsMatch, CredentialQuery, CredentialSet, Format, Meta, Query, claims_match, wanted_paths,
+};
 use crate::claims_path::ClaimsPath;
 
 /// A credential that the wallet holds, as the rules see it.
@@ -110,7 +112,7 @@ fn fits(query: &CredentialQuery, candidate: &Candidate<'_>) -> Option<Vec<Claims
 fn is_authority_met(query: &CredentialQuery, candidate: &Candidate<'_>) -> bool {
     query.trusted_authorities.is_empty()
         || query.trusted_authorities.iter().any(|authority| {
-            authority.kind != "aki"
+            authority.kind != AKI
                 || authority.values.iter().any(|id| candidate.authority_key_ids.contains(id))
         })
 }

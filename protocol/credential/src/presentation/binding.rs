@@ -30,29 +30,41 @@ const ALL: &[Check] = &[
     Check::TransactionData,
 ];
 
-/// Makes the checks; whether a key was proved for is told by the report, and by the answer here for the result.
+/// What a key binding came to.
+#[derive(Default)]
+pub(super) struct Bound {
+    /// Whether one was there; whether it holds is told by the report.
+    pub(super) is_there: bool,
+    /// Digests of the transaction data that it binds.
+    pub(super) transactions: Vec<[u8; 32]>,
+}
+
+/// Makes the checks. `haip`: whoever can prove a key must (HAIP 1.0, 5).
 pub(super) fn check(
     lines: &mut Lines,
     parts: &Parts<'_>,
     expected: &Expected<'_>,
     holder: Holder<'_>,
+    haip: bool,
     now: Timestamp,
-) -> bool {
+) -> Bound {
     // Whether a binding is wanted is our decision, never the sender's (RFC 9901, 7.3 step 1).
     let Some(text) = parts.key_binding else {
-        if expected.query.require_holder_binding {
+        let is_bound = !matches!(holder, Holder::Stated(Ok(None)));
+        let authorises = expected.transactions.iter().any(|transaction| transaction.required);
+        let wanted = expected.query.require_holder_binding || (haip && is_bound) || authorises;
+        if wanted {
             lines.fail(Check::KeyBinding, "key-binding/missing", Detail::none());
         }
-        lines.skip_missing(
-            ALL,
-            if expected.query.require_holder_binding { "no-key-binding" } else { "not-asked" },
-        );
-        return false;
+        lines.skip_missing(ALL, if wanted { "no-key-binding" } else { "not-asked" });
+        return Bound::default();
     };
+    let mut bound = Bound { is_there: true, transactions: Vec::new() };
     match KeyBinding::parse(text) {
         Ok(binding) => {
             lines.pass(Check::KeyBinding, Detail::none());
             check_parsed(lines, &binding, parts.bound, expected, holder, now);
+            bound.transactions = check_transactions(lines, &binding, expected);
         }
         Err(KeyBindingError::Jws(JwsError::UnsupportedAlg)) => {
             lines.pass(Check::KeyBinding, Detail::none());
@@ -61,7 +73,7 @@ pub(super) fn check(
         Err(_) => lines.fail(Check::KeyBinding, "key-binding/malformed", Detail::none()),
     }
     lines.skip_missing(ALL, "not-reached");
-    true
+    bound
 }
 
 fn check_parsed(
@@ -96,8 +108,36 @@ fn check_parsed(
     let sd_hash = binding.text("sd_hash").and_then(|text| base64::url_decode(text).ok());
     let same = sd_hash.is_some_and(|claimed| hash::equal(&claimed, &hash::sha256(bound.as_bytes())));
     lines.judge(Check::SdHash, same, "key-binding/wrong-sd-hash", Detail::none);
-    // No request of this build carries transaction data, so there is nothing it must have bound.
-    lines.skip(Check::TransactionData, "not-asked");
+}
+
+/// VP-027 (OpenID4VP 1.0, 8.4 and B.3.3): what only this credential can authorise is bound by it, and nothing is that it was not
+/// asked to authorise. Digests are compared over the strings as we sent them.
+fn check_transactions(lines: &mut Lines, binding: &KeyBinding, expected: &Expected<'_>) -> Vec<[u8; 32]> {
+    let bound = match binding.transactions() {
+        Ok(None) if expected.transactions.is_empty() => {
+            lines.skip(Check::TransactionData, "not-asked");
+            return Vec::new();
+        }
+        Ok(bound) => bound.unwrap_or_default(),
+        Err(_) => {
+            let detail = Detail::none().reason("malformed");
+            lines.fail(Check::TransactionData, "key-binding/transaction-data", detail);
+            return Vec::new();
+        }
+    };
+    let known = |hash: &[u8; 32]| expected.transactions.iter().any(|it| hash::equal(&it.sha256, hash));
+    let missing =
+        expected.transactions.iter().filter(|it| it.required && !bound.contains(&it.sha256)).count();
+    let detail = |reason: &'static str| Detail::none().reason(reason);
+    if !bound.iter().all(known) {
+        lines.fail(Check::TransactionData, "key-binding/transaction-data", detail("not-asked"));
+    } else if missing > 0 {
+        let detail = detail("missing").number("missing", missing as u64);
+        lines.fail(Check::TransactionData, "key-binding/transaction-data", detail);
+    } else {
+        lines.pass(Check::TransactionData, Detail::none().number("transactions", bound.len() as u64));
+    }
+    bound
 }
 
 /// Not before the request was made and not after now, give or take honest clocks; its own dates hold too.

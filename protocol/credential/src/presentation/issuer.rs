@@ -138,11 +138,11 @@ pub(super) fn check_disclosures(
     lines: &mut Lines,
     payload: Map<String, Value>,
     disclosures: &[&str],
-) -> Option<Value> {
+) -> Option<sd_jwt::Unfolded> {
     match sd_jwt::unfold(payload, disclosures) {
         Ok(unfolded) => {
             lines.pass(Check::Disclosures, Detail::none().number("disclosures", disclosures.len() as u64));
-            Some(unfolded.claims.into())
+            Some(unfolded)
         }
         Err(fault) => {
             lines.fail(

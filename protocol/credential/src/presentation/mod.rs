@@ -37,6 +37,17 @@ pub struct Expected<'a> {
     pub nonce: &'a str,
     /// When the request was made.
     pub requested_at: Timestamp,
+    /// What this credential may authorise.
+    pub transactions: &'a [Transaction],
+}
+
+/// Transaction data that a credential may authorise (OpenID4VP 1.0, 8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// SHA-256 of the string as it was sent.
+    pub sha256: [u8; 32],
+    /// Whether no other credential could do it instead.
+    pub required: bool,
 }
 
 /// A presentation after every check but those of its status.
@@ -47,6 +58,7 @@ pub struct Examined {
     presented: Option<PresentedCredential>,
     status: Result<Option<StatusReference>, ClaimFault>,
     anchor_sha256: Option<[u8; 32]>,
+    transactions: Vec<[u8; 32]>,
 }
 
 /// A presentation after every check.
@@ -89,23 +101,37 @@ pub struct IssuerFacts {
 /// Checks everything about `text` that needs no status list.
 pub fn examine(text: &str, expected: &Expected<'_>, trust: &Trust<'_>, now: Timestamp) -> Examined {
     let mut lines = Lines { results: Vec::with_capacity(Check::ALL.len()) };
-    let (presented, status, anchor_sha256) = match Parts::split(text) {
+    let found = match Parts::split(text) {
         Ok(parts) => examine_parts(&mut lines, &parts, expected, trust, now),
         Err(fault) => {
             lines.fail(Check::Parses, "credential/malformed", Detail::none().reason(fault.word()));
-            (None, Ok(None), None)
+            Found::nothing(Vec::new())
         }
     };
+    let Found { presented, status, anchor_sha256, transactions } = found;
     if presented.is_none() && lines.is_valid() {
         // A part is missing that no check spoke of: whatever it is, nobody vouches for it.
         lines.fail(Check::Parses, "credential/malformed", Detail::none().reason("incomplete"));
     }
     lines.skip_missing(EXAMINED, "not-reached");
     let presented = presented.filter(|_| lines.is_valid());
-    Examined { results: lines.results, name: expected.name.clone(), presented, status, anchor_sha256 }
+    let (results, name) = (lines.results, expected.name.clone());
+    Examined { results, name, presented, status, anchor_sha256, transactions }
 }
 
-type Found = (Option<PresentedCredential>, Result<Option<StatusReference>, ClaimFault>, Option<[u8; 32]>);
+/// What a presentation's parts told.
+struct Found {
+    presented: Option<PresentedCredential>,
+    status: Result<Option<StatusReference>, ClaimFault>,
+    anchor_sha256: Option<[u8; 32]>,
+    transactions: Vec<[u8; 32]>,
+}
+
+impl Found {
+    fn nothing(transactions: Vec<[u8; 32]>) -> Self {
+        Self { presented: None, status: Ok(None), anchor_sha256: None, transactions }
+    }
+}
 
 fn examine_parts(
     lines: &mut Lines,
@@ -115,8 +141,8 @@ fn examine_parts(
     now: Timestamp,
 ) -> Found {
     let Some(signed) = issuer::check_form(lines, parts.jwt) else {
-        binding::check(lines, parts, expected, binding::Holder::Unknown, now);
-        return (None, Ok(None), None);
+        let bound = binding::check(lines, parts, expected, binding::Holder::Unknown, trust.haip, now);
+        return Found::nothing(bound.transactions);
     };
     let issuer::Signed { jws, payload } = signed;
     let registered = Registered::of(&payload);
@@ -124,8 +150,8 @@ fn examine_parts(
     issuer::check_dates(lines, &registered.dates, now);
     let anchor = issuer::check_context(lines, judged.as_deref(), trust, registered.vct.as_deref());
     let claims = issuer::check_disclosures(lines, payload, &parts.disclosures);
-    let holder_binding =
-        binding::check(lines, parts, expected, binding::Holder::Stated(&registered.holder), now);
+    let holder = binding::Holder::Stated(&registered.holder);
+    let bound = binding::check(lines, parts, expected, holder, trust.haip, now);
     query::check_type(lines, expected.query, &registered, judged.as_deref(), trust);
     query::check_authorities(lines, expected.query, judged.as_deref());
     let asked = query::check_claims(lines, expected.query, claims);
@@ -137,7 +163,7 @@ fn examine_parts(
             kind: registered.vct.clone()?,
             claims: asked?,
             status: "absent",
-            holder_binding,
+            holder_binding: bound.is_there,
             valid_until: registered.dates.as_ref().ok()?.expires_at,
             issuer: IssuerFacts {
                 subject: signer.subject.clone(),
@@ -146,13 +172,18 @@ fn examine_parts(
             },
         })
     })();
-    (presented, registered.status, anchor_sha256)
+    Found { presented, status: registered.status, anchor_sha256, transactions: bound.transactions }
 }
 
 impl Examined {
     /// Whether no check failed so far.
     pub fn is_valid(&self) -> bool {
         self.presented.is_some()
+    }
+
+    /// Digests of the transaction data that its key binding binds.
+    pub fn transactions(&self) -> &[[u8; 32]] {
+        &self.transactions
     }
 
     /// The list to fetch: only of a credential that is valid so far, and only if policy wants it.
@@ -165,7 +196,7 @@ impl Examined {
 
     /// The last checks, with the list that [`Self::status_wanted`] named.
     pub fn conclude(self, answer: &StatusAnswer<'_>, policy: &StatusPolicy, now: Timestamp) -> Concluded {
-        let Self { results, name, mut presented, status, anchor_sha256 } = self;
+        let Self { results, name, mut presented, status, anchor_sha256, .. } = self;
         let mut lines = Lines { results };
         if let Some(presented) = &mut presented {
             let reference = status::Asked { reference: &status, anchor_sha256: anchor_sha256.as_ref() };

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use super::{Lines, Registered};
 use crate::check::{Check, Detail};
 use crate::claims_path::Step;
-use crate::dcql::{ClaimsMatch, ClaimsQuery, CredentialQuery, Meta, claims_match};
+use crate::dcql::{AKI, ClaimsMatch, ClaimsQuery, CredentialQuery, Meta, claims_match};
+use crate::sd_jwt::{Placed, Unfolded};
 use crate::trust::{Context, Judged, Trust};
 
 /// VP-040. An alias (`aka_vcts`) counts only if the issuer's anchor vouches for that type as well: an issuer trusted
@@ -44,7 +45,7 @@ pub(super) fn check_authorities(lines: &mut Lines, query: &CredentialQuery, judg
     let holds = query
         .trusted_authorities
         .iter()
-        .filter(|authority| authority.kind == "aki")
+        .filter(|authority| authority.kind == AKI)
         .any(|authority| authority.values.iter().any(|value| ids.contains(value)));
     lines.judge(Check::TrustedAuthorities, holds, "query/wrong-authority", Detail::none);
 }
@@ -53,15 +54,13 @@ pub(super) fn check_authorities(lines: &mut Lines, query: &CredentialQuery, judg
 pub(super) fn check_claims(
     lines: &mut Lines,
     query: &CredentialQuery,
-    claims: Option<Value>,
+    unfolded: Option<Unfolded>,
 ) -> Option<Map<String, Value>> {
-    // Until it is built the extra claims are dropped all the same, without a word.
-    lines.skip(Check::OverDisclosure, "not-built");
-    let Some(mut claims) = claims else {
-        lines.skip(Check::Claims, "disclosures-invalid");
-        lines.skip(Check::Values, "disclosures-invalid");
+    let Some(Unfolded { claims, placed }) = unfolded else {
+        lines.skip_missing(&[Check::Claims, Check::Values, Check::OverDisclosure], "disclosures-invalid");
         return None;
     };
+    let mut claims = Value::Object(claims);
     let paths =
         |claims: &[&ClaimsQuery]| Detail::none().paths("paths", claims.iter().map(|claim| &claim.path));
     match claims_match(query, &claims) {
@@ -72,6 +71,7 @@ pub(super) fn check_claims(
             } else {
                 lines.skip(Check::Values, "not-asked");
             }
+            check_over_disclosure(lines, &met, &placed);
             let paths: Vec<&[Step]> = met.iter().map(|claim| claim.path.steps()).collect();
             match (cut(&mut claims, &paths), claims) {
                 (true, Value::Object(members)) => Some(members),
@@ -88,6 +88,20 @@ pub(super) fn check_claims(
             lines.fail(Check::Values, "query/wrong-value", paths(&wrong));
             None
         }
+    }
+}
+
+/// VP-044, of what was asked for and met: a disclosure that is not at such a claim, inside it or on the way to it was shown for
+/// nothing. That harms the holder alone, so it is told and not refused.
+fn check_over_disclosure(lines: &mut Lines, met: &[&ClaimsQuery], placed: &[Placed]) {
+    let asked =
+        |place: &[Step]| met.iter().any(|claim| claim.path.covers(place) || claim.path.goes_below(place));
+    let extra = placed.iter().filter(|placed| !asked(&placed.place)).count();
+    if extra == 0 {
+        lines.pass(Check::OverDisclosure, Detail::none());
+    } else {
+        let detail = Detail::none().number("extra", extra as u64);
+        lines.warn(Check::OverDisclosure, "query/over-disclosed", detail);
     }
 }
 

@@ -21,6 +21,9 @@ pub enum ClaimFault {
     /// `status` is not a status list reference.
     #[error("status is not a status list reference")]
     Status,
+    /// `transaction_data_hashes` is not a list of distinct SHA-256 digests.
+    #[error("transaction_data_hashes is not a list of distinct SHA-256 digests")]
+    Transactions,
 }
 
 /// Why a credential is not in its dates.

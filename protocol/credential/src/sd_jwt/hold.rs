@@ -41,7 +41,19 @@ impl Presentation {
     /// What the holder's key signs for one verifier (RFC 9901, 4.3): `aud`, `nonce`, `iat` and the digest of what is
     /// shown. The signer adds `alg`.
     pub fn key_binding_draft(&self, audience: &str, nonce: &str, now: Timestamp) -> crypto::jose::jws::Draft {
-        KeyBinding::draft(audience, nonce, now, &hash::sha256(self.bound.as_bytes()))
+        self.authorising_draft(audience, nonce, now, &[])
+    }
+
+    /// The same, which also authorises what these digests stand for: each is that of a `transaction_data` string as it was
+    /// received (OpenID4VP 1.0, B.3.3).
+    pub fn authorising_draft(
+        &self,
+        audience: &str,
+        nonce: &str,
+        now: Timestamp,
+        transactions: &[[u8; 32]],
+    ) -> crypto::jose::jws::Draft {
+        KeyBinding::draft(audience, nonce, now, &hash::sha256(self.bound.as_bytes()), transactions)
     }
 
     /// The presentation with its signed key binding.

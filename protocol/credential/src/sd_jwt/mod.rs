@@ -29,7 +29,7 @@ pub use read::{Disclosed, ParseError, Rejection, SdJwt};
 pub(crate) use claims::{Dates, aka_vcts, holder_key, vct};
 pub(crate) use parts::Parts;
 pub(crate) use read::{limits, read_payload};
-pub(crate) use unfold::unfold;
+pub(crate) use unfold::{Placed, Unfolded, unfold};
 
 /// Media type of the credential (SD-JWT VC, 2.2.1).
 pub const TYP: &str = "dc+sd-jwt";

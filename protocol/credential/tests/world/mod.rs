@@ -14,7 +14,9 @@ use tessera_credential::check::{CheckResult, Outcome, PresentationName};
 use tessera_credential::claims_path::ClaimsPath;
 use tessera_credential::credential_type::CredentialType;
 use tessera_credential::dcql::{CredentialQuery, Query, Reader};
-use tessera_credential::presentation::{Concluded, Expected, StatusAnswer, StatusPolicy, examine};
+use tessera_credential::presentation::{
+    Concluded, Expected, StatusAnswer, StatusPolicy, Transaction, examine,
+};
 use tessera_credential::sd_jwt::{self, SdJwt, Subject, Validity};
 use tessera_credential::status::{Bits, ListDraft, ListToken, StatusList, StatusReference, VerifiedList};
 use tessera_credential::trust::{Anchor, Anchors, Context, PathCache, Trust, TypePattern};
@@ -142,6 +144,7 @@ pub struct World {
     pub cache: PathCache,
     pub haip: bool,
     pub query: CredentialQuery,
+    pub transactions: Vec<Transaction>,
 }
 
 pub fn claims() -> Value {
@@ -184,6 +187,7 @@ impl World {
             cache: PathCache::new(),
             haip: true,
             query: query(&asks(&json!([{"path": ["given_name"]}, {"path": ["degree", "type"]}]))),
+            transactions: Vec::new(),
             root,
         }
     }
@@ -282,6 +286,7 @@ impl World {
             audience: AUDIENCE,
             nonce: NONCE,
             requested_at: now() - SignedDuration::from_secs(30),
+            transactions: &self.transactions,
         }
     }
 

@@ -92,6 +92,7 @@ pub fn examine(reading: Reading, question: &Question<'_>, trust: &Trust<'_>, now
             audience: question.client_id,
             nonce: question.nonce,
             requested_at: question.requested_at,
+            transactions: &[],
         };
         examined
             .push((String::from(&*one.name.query), presentation::examine(one.text, &expected, trust, now)));
@@ -125,6 +126,14 @@ impl Pending {
         }
         let accepted: Vec<&str> = credentials.keys().map(String::as_str).collect();
         report.extend([answer::complete(&self.query, &accepted)]);
+        let counted: Vec<String> =
+            answer::counted(&self.query, &accepted).into_iter().map(str::to_owned).collect();
+        let beside = credentials.len() - counted.len();
+        if beside > 0 {
+            let detail = Detail::none().number("credentials", beside as u64);
+            report.extend([CheckResult::warn(Check::OverDisclosure, "query/over-disclosed", detail)]);
+            credentials.retain(|id, _| counted.contains(id));
+        }
         match report.failure().map(|failure| failure.check) {
             Some(check) => Verdict::without(report, Input::Failed(check)),
             None => Verdict { report, input: Input::Accepted, credentials },

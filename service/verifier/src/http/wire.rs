@@ -18,7 +18,7 @@ use tenancy::After;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VerificationRequest {
-    /// What is asked for, in DCQL (OpenID4VP 1.0, 6): one credential of format `dc+sd-jwt` with plain `claims`.
+    /// What is asked for, in DCQL (OpenID4VP 1.0, 6): credentials of format `dc+sd-jwt`; `trusted_authorities` of type `aki`.
     dcql_query: Option<Map<String, Value>>,
     /// Seconds until the request ends unanswered, at most 3600; 300 if absent.
     #[schemars(range(min = 1, max = 3600))]

@@ -8,6 +8,7 @@ extern crate tessera_verifier as verifier;
 mod answering;
 mod asking;
 mod attacks;
+mod dcql;
 mod documents;
 mod house;
 mod leaks;
