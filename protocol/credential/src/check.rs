@@ -119,14 +119,21 @@ checks! {
         ["key-binding/transaction-data"],
         Some("transaction_data_changed_dropped_or_hashed_into_another_credential_is_refused");
 
-    DeviceResponse = "VP-030", "the DeviceResponse parses", "ISO/IEC 18013-5, 8.3", ["mdoc/malformed"], None;
-    DocType = "VP-031", "docType is that of the security object", "ISO/IEC 18013-5, 9.3.1", ["mdoc/doctype"], None;
-    IssuerAuth = "VP-032", "issuerAuth verifies to an anchor", "ISO/IEC 18013-5, 9.3.1", ["mdoc/issuer-auth"], None;
-    Digests = "VP-033", "every element has its digest", "ISO/IEC 18013-5, 9.3.1", ["mdoc/digest"], None;
-    ValidityInfo = "VP-034", "the document is in its dates", "ISO/IEC 18013-5, 9.3.1", ["mdoc/validity"], None;
+    DeviceResponse = "VP-030", "the DeviceResponse parses", "ISO/IEC 18013-5, 8.3", ["mdoc/malformed"],
+        Some("a_response_of_another_shape_is_refused_with_its_reason");
+    DocType = "VP-031", "docType is that of the security object", "ISO/IEC 18013-5, 9.3.1", ["mdoc/doctype"],
+        Some("another_document_type_than_the_issuer_signed_is_refused");
+    IssuerAuth = "VP-032", "issuerAuth verifies to an anchor", "ISO/IEC 18013-5, 9.3.1", ["mdoc/issuer-auth"],
+        Some("a_document_signed_by_another_key_than_its_certificates_is_refused");
+    Digests = "VP-033", "every element has its digest", "ISO/IEC 18013-5, 9.3.1", ["mdoc/digest"],
+        Some("an_element_altered_after_signing_has_no_digest");
+    ValidityInfo = "VP-034", "the document is in its dates", "ISO/IEC 18013-5, 9.3.1", ["mdoc/validity"],
+        Some("a_document_out_of_its_dates_is_refused");
     DeviceSignature = "VP-035", "the device signed this session's transcript", "ISO/IEC 18013-5, 9.1.3; OpenID4VP 1.0, B.2.6",
-        ["mdoc/device-signature"], None;
-    NoDeviceMac = "VP-036", "the device signed and did not send a MAC", "ISO/IEC 18013-5, 9.1.3.5", ["mdoc/device-mac"], None;
+        ["mdoc/device-signature"],
+        Some("a_device_signature_over_another_request_is_refused");
+    NoDeviceMac = "VP-036", "the device signed and did not send a MAC", "ISO/IEC 18013-5, 9.1.3.5", ["mdoc/device-mac"],
+        Some("a_mac_is_refused_by_name");
 
     Type = "VP-040", "the credential is of a type that was asked for", "OpenID4VP 1.0, B.3.5; SD-JWT VC -19, 2.2.2",
         ["query/wrong-type"], Some("a_valid_credential_of_another_type_is_refused");
@@ -473,7 +480,11 @@ mod tests {
     use super::*;
 
     /// The tests that a check may name stand in these files.
-    const TESTS: &[&str] = &[include_str!("../tests/attacks.rs"), include_str!("dcql/answer.rs")];
+    const TESTS: &[&str] = &[
+        include_str!("../tests/attacks.rs"),
+        include_str!("../tests/mdoc.rs"),
+        include_str!("dcql/answer.rs"),
+    ];
 
     #[test]
     fn every_test_that_a_check_names_exists() {

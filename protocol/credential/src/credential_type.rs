@@ -3,6 +3,7 @@
 //! ```text
 //! [{"path":["degree","type"],"type":"string","mandatory":true,"sd":"always"}] ─parse─▶ CredentialType
 //! dataset ─CredentialType::accept─▶ AcceptedClaims { claims, frame } ─sd_jwt::issue─▶ Draft
+//!                                                   └─mdoc::Elements::of─▶ Elements ─mdoc::issue─▶ Draft
 //! ```
 //! Type Metadata (SD-JWT VC, section 5.6) and what is issued agree because both come from these rules. A dataset that
 //! does not fit is answered with every fault at once, each with its place; a fault never repeats a value.
@@ -10,6 +11,7 @@
 use serde_json::{Map, Value};
 
 use crate::claims_path::{ClaimsPath, Step};
+use crate::mdoc::{self, Encoding};
 use crate::pointer::{Pointer, PointerError};
 use crate::sd_jwt::{Frame, is_reserved, is_reserved_name};
 
@@ -44,6 +46,19 @@ pub struct ClaimRule {
     pub sd: SelectiveDisclosure,
     /// Names for people, as `display` of SD-JWT VC, section 5.6.2; kept as given.
     pub display: Option<Value>,
+    /// The element that it is in an mdoc of the same dataset; none: it is not in there.
+    pub mdoc: Option<MdocElement>,
+}
+
+/// Where a claim stands in an mdoc (`mdoc`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MdocElement {
+    /// The namespace.
+    pub namespace: String,
+    /// The element's identifier in it.
+    pub element: String,
+    /// How its text is written.
+    pub encoding: Encoding,
 }
 
 /// The kind of a claim's value (`type`).
@@ -86,6 +101,7 @@ pub struct AcceptedClaims<'a> {
     pub(crate) vct: &'a str,
     pub(crate) claims: &'a Map<String, Value>,
     pub(crate) frame: &'a Frame,
+    pub(crate) rules: &'a [ClaimRule],
 }
 
 impl CredentialType {
@@ -161,7 +177,7 @@ impl CredentialType {
         }
         walk.faults.truncate(FAULTS_MAX);
         if walk.faults.is_empty() {
-            Ok(AcceptedClaims { vct: &self.vct, claims, frame: &self.frame })
+            Ok(AcceptedClaims { vct: &self.vct, claims, frame: &self.frame, rules: &self.rules })
         } else {
             Err(walk.faults)
         }
@@ -172,8 +188,9 @@ impl ClaimRule {
     fn parse(value: &Value, at: &Pointer<'_>) -> Result<Self, PointerError> {
         let members = value.as_object().ok_or_else(|| at.error("a rule is an object"))?;
         for name in members.keys() {
-            if !["path", "type", "mandatory", "sd", "display"].contains(&name.as_str()) {
-                return Err(at.member(name).error("a rule has path, type, mandatory, sd and display only"));
+            if !["path", "type", "mandatory", "sd", "display", "mdoc"].contains(&name.as_str()) {
+                let known = "a rule has path, type, mandatory, sd, display and mdoc only";
+                return Err(at.member(name).error(known));
             }
         }
         let path = members.get("path").unwrap_or(&Value::Null);
@@ -185,7 +202,33 @@ impl ClaimRule {
             None => false,
             Some(value) => value.as_bool().ok_or_else(|| at.member("mandatory").error("true or false"))?,
         };
-        Ok(Self { path, kind, mandatory, sd, display: members.get("display").cloned() })
+        let mdoc = match members.get("mdoc") {
+            None => None,
+            Some(value) => Some(MdocElement::parse(value, &path, &at.member("mdoc"))?),
+        };
+        Ok(Self { path, kind, mandatory, sd, display: members.get("display").cloned(), mdoc })
+    }
+}
+
+impl MdocElement {
+    fn parse(value: &Value, path: &ClaimsPath, at: &Pointer<'_>) -> Result<Self, PointerError> {
+        let members = value.as_object().ok_or_else(|| at.error("an element is an object"))?;
+        for name in members.keys() {
+            if !["namespace", "element", "encoding"].contains(&name.as_str()) {
+                return Err(at.member(name).error("an element has namespace, element and encoding only"));
+            }
+        }
+        if path.steps().iter().any(|step| !matches!(step, Step::Name(_))) {
+            return Err(at.error("an element is one claim, not every element of an array"));
+        }
+        let name = |member: &str| {
+            let text = members.get(member).and_then(Value::as_str);
+            let text = text.filter(|text| (1..=mdoc::NAME_BYTES_MAX).contains(&text.len()));
+            let expected = format!("text of 1 to {} bytes", mdoc::NAME_BYTES_MAX);
+            text.map(str::to_owned).ok_or_else(|| at.member(member).error(expected))
+        };
+        let encoding = word(members, "encoding", at, Encoding::parse)?.unwrap_or_default();
+        Ok(Self { namespace: name("namespace")?, element: name("element")?, encoding })
     }
 }
 
@@ -390,6 +433,7 @@ fn word<T>(
     let Some(value) = members.get(name) else { return Ok(None) };
     let known = match name {
         "sd" => "always, allowed or never",
+        "encoding" => "plain, bytes or date-time",
         _ => "any, string, number, integer, boolean, date, object or array",
     };
     value.as_str().and_then(parse).map(Some).ok_or_else(|| at.member(name).error(known))
@@ -480,7 +524,9 @@ mod tests {
         let rules = json!([
             {"path": ["vct"]}, {"path": ["a", "_sd"]}, {"path": [null]}, {"path": ["a", 0]}, {"path": ["b"], "sd": "maybe"},
             {"path": ["c"], "type": "text"}, {"path": ["d"], "mandatory": "yes"}, {"path": ["e"], "colour": 1},
-            {"path": ["f"]}, {"path": ["f"]}, 7,
+            {"path": ["f"]}, {"path": ["f"]}, 7, {"path": ["g"], "mdoc": {"namespace": "n"}},
+            {"path": ["h", null], "mdoc": {"namespace": "n", "element": "e"}},
+            {"path": ["i"], "mdoc": {"namespace": "n", "element": "e", "encoding": "hex"}},
         ]);
         let faults = CredentialType::parse("", &rules).unwrap_err();
         let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
@@ -497,7 +543,10 @@ mod tests {
                 "/claims/6/mandatory",
                 "/claims/7/colour",
                 "/claims/9/path",
-                "/claims/10"
+                "/claims/10",
+                "/claims/11/mdoc/element",
+                "/claims/12/mdoc",
+                "/claims/13/mdoc/encoding"
             ]
         );
     }

@@ -19,6 +19,7 @@ pub mod claims_path;
 pub mod credential_type;
 pub mod dcql;
 mod entropy;
+pub mod mdoc;
 pub mod pointer;
 pub mod presentation;
 pub mod sd_jwt;
@@ -34,4 +35,5 @@ pub const SPEC_REVISION: &[(&str, &str)] = &[
     ("SD-JWT VC", "draft-ietf-oauth-sd-jwt-vc-19"),
     ("Token Status List", "draft-ietf-oauth-status-list-20"),
     ("OpenID4VP", "1.0 with errata"),
+    ("mdoc", "ISO/IEC 18013-5:2021"),
 ];

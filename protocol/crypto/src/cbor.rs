@@ -3,6 +3,7 @@
 //! ```text
 //!   bytes ── decode ──────────────▶ Value ── encode ──▶ the same bytes
 //!   bytes ── decode_any_order ────▶ Value    (what wallets send: map keys in any order, all else as strict)
+//!   Writer ── item by item ───────▶ bytes    (for structures whose order a standard fixes)
 //! ```
 //!
 //! Absent: floats, `undefined`, other simple values, indefinite lengths, duplicate keys, heads longer than they
@@ -11,8 +12,12 @@
 //! Memory is bounded by the input: a length is checked against what remains before anything is made of it, and
 //! nesting is bounded by the caller, at most [`DEPTH_MAX`].
 
+mod writer;
+
 use minicbor::data::{Tag, Type};
 use minicbor::{Decoder, Encoder};
+
+pub use writer::Writer;
 
 /// The deepest nesting any caller may ask for: the reader recurses, and this is far from the end of a stack.
 pub const DEPTH_MAX: usize = 64;

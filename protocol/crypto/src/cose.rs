@@ -14,7 +14,7 @@ pub mod key;
 
 use std::fmt;
 
-use crate::cbor::{self, CborError, CborLimits, Value};
+use crate::cbor::{self, CborError, CborLimits, Value, Writer};
 use crate::key::{BadSignature, PublicKey, SignAlg};
 
 /// Label of the algorithm.
@@ -100,6 +100,15 @@ impl Sign1Draft {
     pub fn with_alg(mut self, alg: SignAlg) -> Self {
         self.protected.retain(|(label, _)| *label != ALG);
         self.protected.insert(0, (ALG, Value::int(alg.cose_id())));
+        self
+    }
+
+    /// The same with the certificates that vouch for the signer, leaf first, in the unprotected header (RFC 9360, 2): they
+    /// are checked by their own signatures.
+    #[must_use]
+    pub fn with_x5chain(mut self, chain: &[impl AsRef<[u8]>]) -> Self {
+        self.unprotected.retain(|(label, _)| *label != X5CHAIN);
+        self.unprotected.push((X5CHAIN, x5chain_value(chain)));
         self
     }
 
@@ -288,12 +297,10 @@ pub fn x5chain_value(chain: &[impl AsRef<[u8]>]) -> Value {
 }
 
 fn sig_structure(protected: &[u8], external_aad: &[u8], payload: &[u8]) -> Vec<u8> {
-    cbor::encode(&Value::Array(vec![
-        Value::text(CONTEXT),
-        Value::bytes(protected),
-        Value::bytes(external_aad),
-        Value::bytes(payload),
-    ]))
+    let mut out =
+        Writer::with_capacity(CONTEXT.len() + protected.len() + external_aad.len() + payload.len() + 32);
+    out.array(4).text(CONTEXT).bytes(protected).bytes(external_aad).bytes(payload);
+    out.finish()
 }
 
 /// The map in its byte string; an empty map is an empty string (RFC 9052, 3).

@@ -81,7 +81,8 @@ pub(super) fn check_signer(
     Some(judged)
 }
 
-fn check_path(lines: &mut Lines, judged: &Judged) {
+/// VP-014 and VP-015.
+pub(super) fn check_path(lines: &mut Lines, judged: &Judged) {
     let detail = || Detail::none().chain(judged.chain());
     match judged.path_anywhere() {
         Ok(()) => lines.pass(Check::Path, detail()),

@@ -1,7 +1,7 @@
-//! Judging one SD-JWT VC presentation: every check that can run does, so that a report lists all faults.
+//! Judging one presentation, of an SD-JWT VC or an mdoc: every check that can run does, so that a report lists all faults.
 //!
 //! ```text
-//! text + Expected + Trust + now ─examine─▶ Examined ─status_wanted─▶ (the service fetches the list)
+//! text + Expected + Trust + now ─examine, examine_mdoc─▶ Examined ─status_wanted─▶ (the service fetches the list)
 //! Examined + StatusAnswer + StatusPolicy ─conclude─▶ Concluded { results, presented }
 //! ```
 //! Invariants: [`PresentedCredential`] exists only if no check failed; it holds the claims that were asked for and no
@@ -10,6 +10,7 @@
 
 mod binding;
 mod issuer;
+mod mdoc;
 mod query;
 mod status;
 
@@ -22,6 +23,7 @@ use crate::sd_jwt::{self, ClaimFault, Dates, Parts};
 use crate::status::StatusReference;
 use crate::trust::Trust;
 
+pub use mdoc::examine_mdoc;
 pub use status::{StatusAnswer, StatusMode, StatusPolicy};
 
 /// What the verifier stored when it asked.
@@ -73,7 +75,9 @@ pub struct Concluded {
 /// What a verifier learns. Its claims are personal data: `Debug` shows their count.
 #[derive(Clone, PartialEq)]
 pub struct PresentedCredential {
-    /// The type, `vct`.
+    /// `dc+sd-jwt` or `mso_mdoc`.
+    pub format: &'static str,
+    /// The type: `vct` or document type.
     pub kind: String,
     /// The claims that were asked for.
     pub claims: Map<String, Value>,
@@ -81,7 +85,7 @@ pub struct PresentedCredential {
     pub status: &'static str,
     /// Whether the holder proved the key.
     pub holder_binding: bool,
-    /// `exp`.
+    /// `exp` or `validUntil`.
     pub valid_until: Option<Timestamp>,
     /// Who issued it.
     pub issuer: IssuerFacts,
@@ -160,6 +164,7 @@ fn examine_parts(
     let presented = (|| {
         let signer = judged.as_deref()?.chain().first()?;
         Some(PresentedCredential {
+            format: sd_jwt::TYP,
             kind: registered.vct.clone()?,
             claims: asked?,
             status: "absent",
@@ -214,7 +219,7 @@ impl PresentedCredential {
     /// As our API shows it.
     pub fn to_value(&self) -> Value {
         json!({
-            "format": "dc+sd-jwt",
+            "format": self.format,
             "type": self.kind,
             "claims": self.claims,
             "status": self.status,
