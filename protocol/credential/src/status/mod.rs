@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! issuer    blocks(entries, entropy) ─dealt one by one─▶ StatusReference { uri, idx } in a credential
-//!           StatusList ─ListDraft::draft─▶ jws::Draft ─(signed outside)─▶ token
-//! verifier  token ─ListToken::parse─▶ Unverified ─verify(trust, now)─▶ VerifiedList ─value(idx)─▶ StatusValue
+//!           StatusList ─ListDraft::draft, draft_cwt─▶ jws::Draft, Sign1Draft ─(signed outside)─▶ token
+//! verifier  token ─ListToken::parse, parse_cwt─▶ Unverified ─verify(trust, now)─▶ VerifiedList ─value(idx)─▶ StatusValue
 //! ```
 //! Invariants: an index is never a counter; inflating stops at a bound; a list is `Unverified` until a path vouches for it.
 
+mod cwt;
 mod index;
 mod list;
 mod reference;
 mod token;
 
+pub use cwt::CWT_TYP;
 pub use index::{BLOCK_ENTRIES, BlockError, IndexBlock, shuffled_blocks};
 pub use list::{Bits, ENTRIES_MAX, INFLATED_BYTES_MAX, ListError, StatusList, StatusValue};
 pub use reference::{StatusReference, URI_BYTES_MAX};

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crypto::base64;
+use crypto::cbor::Value as Cbor;
+use crypto::cose::Sign1;
 use crypto::jose::jws::{self, Jws};
 use crypto::json::{self, Limits};
+use crypto::key::PublicKey;
 use crypto::x509::path::PathReason;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Bits, ListError, StatusList, StatusValue, TYP};
+use super::{Bits, ListError, StatusList, StatusValue, TYP, cwt};
 use crate::Unverified;
 use crate::sd_jwt::{CLOCK_SKEW_S, Dates};
 use crate::trust::{Context, Judged, Trust};
@@ -68,16 +71,16 @@ pub enum ListFault {
     /// Its door redirects, which nobody may follow.
     #[error("the list's door redirects")]
     Redirected,
-    /// Not a JWS of bounded size with a signature algorithm.
+    /// Not a JWS or COSE_Sign1 of bounded size with a signature algorithm.
     #[error("the list is not a signed token")]
     Malformed,
-    /// `typ` is not `statuslist+jwt`.
-    #[error("typ is not {TYP}")]
+    /// The type is not that of a list.
+    #[error("the token is not of the type of a status list")]
     Typ,
     /// A claim is missing or of the wrong kind.
     #[error("a claim of the list is missing or malformed")]
     Claims,
-    /// No readable `x5c`.
+    /// No readable `x5c` or `x5chain`.
     #[error("the list brings no certificates")]
     Certificates,
     /// The certificates lead to no anchor that may vouch for lists.
@@ -121,13 +124,26 @@ impl ListFault {
 
 /// A list token, parsed; its list is still compressed.
 #[derive(Debug)]
-pub struct ListToken {
-    jws: Jws,
-    claims: Map<String, Value>,
+pub struct ListToken(Form);
+
+/// The two forms in which a list is signed.
+#[derive(Debug)]
+enum Form {
+    Jwt { jws: Jws, claims: Map<String, Value> },
+    Cwt { signed: Box<Sign1>, claims: Cbor },
+}
+
+/// What either form says, its list still compressed.
+pub(super) struct Contents {
+    pub(super) subject: String,
+    pub(super) dates: Dates,
+    pub(super) ttl_s: Option<u64>,
+    pub(super) bits: Bits,
+    pub(super) lst: Vec<u8>,
 }
 
 impl ListToken {
-    /// Reads a token. Nothing is inflated before its signature holds, so a stranger's bomb costs nothing.
+    /// Reads a JWT. Nothing is inflated before its signature holds, so a stranger's bomb costs nothing.
     ///
     /// # Errors
     /// [`ListFault::Malformed`], [`ListFault::Typ`].
@@ -138,8 +154,38 @@ impl ListToken {
             return Err(ListFault::Typ);
         }
         match json::parse(jws.payload(), &limits) {
-            Ok(Value::Object(claims)) => Ok(Unverified::new(Self { jws, claims })),
+            Ok(Value::Object(claims)) => Ok(Unverified::new(Self(Form::Jwt { jws, claims }))),
             _ => Err(ListFault::Malformed),
+        }
+    }
+
+    /// Reads a CWT; as [`Self::parse`].
+    ///
+    /// # Errors
+    /// [`ListFault::Malformed`], [`ListFault::Typ`].
+    pub fn parse_cwt(bytes: &[u8]) -> Result<Unverified<Self>, ListFault> {
+        let (signed, claims) = cwt::parse(bytes)?;
+        Ok(Unverified::new(Self(Form::Cwt { signed: Box::new(signed), claims })))
+    }
+
+    fn chain(&self) -> Option<Vec<Vec<u8>>> {
+        match &self.0 {
+            Form::Jwt { jws, .. } => jws.x5c().ok(),
+            Form::Cwt { signed, .. } => signed.x5chain().ok(),
+        }
+    }
+
+    fn is_signed_by(&self, key: &PublicKey) -> bool {
+        match &self.0 {
+            Form::Jwt { jws, .. } => jws.verify(key).is_ok(),
+            Form::Cwt { signed, .. } => signed.verify(key, b"", None).is_ok(),
+        }
+    }
+
+    fn contents(&self) -> Result<Contents, ListFault> {
+        match &self.0 {
+            Form::Jwt { claims, .. } => Contents::of(claims),
+            Form::Cwt { claims, .. } => cwt::contents(claims),
         }
     }
 }
@@ -152,7 +198,7 @@ impl Unverified<ListToken> {
     /// See [`ListFault`].
     pub fn verify(self, trust: &Trust<'_>, now: Timestamp) -> Result<VerifiedList, ListFault> {
         let token = self.into_inner();
-        let chain = token.jws.x5c().map_err(|_| ListFault::Certificates)?;
+        let chain = token.chain().ok_or(ListFault::Certificates)?;
         let judge = |context| trust.judge(&chain, context, now).map_err(|_| ListFault::Certificates);
         let mut context = Context::Status;
         let mut judged = judge(context)?;
@@ -161,8 +207,26 @@ impl Unverified<ListToken> {
             judged = judge(context)?;
             judged.path().map_err(|_| ListFault::Path(fault.reason))?;
         }
-        token.jws.verify(judged.signer()).map_err(|_| ListFault::Signature)?;
-        VerifiedList::of(&token.claims, context, judged)
+        if !token.is_signed_by(judged.signer()) {
+            return Err(ListFault::Signature);
+        }
+        VerifiedList::of(token.contents()?, context, judged)
+    }
+}
+
+impl Contents {
+    fn of(claims: &Map<String, Value>) -> Result<Self, ListFault> {
+        let subject = claims.get("sub").and_then(Value::as_str).ok_or(ListFault::Claims)?.to_owned();
+        let ttl_s = match claims.get("ttl") {
+            None => None,
+            Some(ttl) => Some(ttl.as_u64().filter(|ttl| *ttl > 0).ok_or(ListFault::Claims)?),
+        };
+        let packed = claims.get("status_list").ok_or(ListFault::Claims)?;
+        let bits = packed.get("bits").and_then(Value::as_u64).and_then(Bits::of).ok_or(ListFault::Claims)?;
+        let lst = packed.get("lst").and_then(Value::as_str).ok_or(ListFault::Claims)?;
+        let lst = base64::url_decode(lst).map_err(|_| ListFault::Claims)?;
+        let dates = Dates::read(claims).map_err(|_| ListFault::Claims)?;
+        Ok(Self { subject, dates, ttl_s, bits, lst })
     }
 }
 
@@ -178,17 +242,8 @@ pub struct VerifiedList {
 }
 
 impl VerifiedList {
-    fn of(claims: &Map<String, Value>, context: Context, judged: Arc<Judged>) -> Result<Self, ListFault> {
-        let dates = Dates::read(claims).map_err(|_| ListFault::Claims)?;
-        let subject = claims.get("sub").and_then(Value::as_str).ok_or(ListFault::Claims)?.to_owned();
-        let ttl_s = match claims.get("ttl") {
-            None => None,
-            Some(ttl) => Some(ttl.as_u64().filter(|ttl| *ttl > 0).ok_or(ListFault::Claims)?),
-        };
-        let packed = claims.get("status_list").ok_or(ListFault::Claims)?;
-        let bits = packed.get("bits").and_then(Value::as_u64).and_then(Bits::of).ok_or(ListFault::Claims)?;
-        let lst = packed.get("lst").and_then(Value::as_str).ok_or(ListFault::Claims)?;
-        let lst = base64::url_decode(lst).map_err(|_| ListFault::Claims)?;
+    fn of(contents: Contents, context: Context, judged: Arc<Judged>) -> Result<Self, ListFault> {
+        let Contents { subject, dates, ttl_s, bits, lst } = contents;
         if dates.issued_at.is_none() {
             return Err(ListFault::Claims);
         }
