@@ -14,6 +14,7 @@ use crate::claims_path::{ClaimsPath, Step};
 use crate::mdoc::{self, Encoding};
 use crate::pointer::{Pointer, PointerError};
 use crate::sd_jwt::{Frame, is_reserved, is_reserved_name};
+use crate::type_metadata::TypeMetadata;
 
 /// Rules in one type; an identity credential with every optional claim has about forty.
 pub const RULES_MAX: usize = 128;
@@ -31,6 +32,7 @@ pub struct CredentialType {
     rules: Vec<ClaimRule>,
     tree: RuleTree,
     frame: Frame,
+    metadata: Option<TypeMetadata>,
 }
 
 /// One claim that credentials of a type may hold.
@@ -99,6 +101,7 @@ pub enum SelectiveDisclosure {
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptedClaims<'a> {
     pub(crate) vct: &'a str,
+    pub(crate) vct_integrity: Option<&'a str>,
     pub(crate) claims: &'a Map<String, Value>,
     pub(crate) frame: &'a Frame,
     pub(crate) rules: &'a [ClaimRule],
@@ -141,7 +144,22 @@ impl CredentialType {
                 frame.mark(&rule.path);
             }
         }
-        Self { vct: vct.to_owned(), rules, tree, frame }
+        Self { vct: vct.to_owned(), rules, tree, frame, metadata: None }
+    }
+
+    /// The type with its Type Metadata, whose digest stands in every credential from then on: for an issuer that serves the
+    /// document at the `vct`. `about` is the part for people, see [`TypeMetadata::of`].
+    ///
+    /// # Errors
+    /// As [`TypeMetadata::of`].
+    pub fn described(mut self, about: &Value) -> Result<Self, PointerError> {
+        self.metadata = Some(TypeMetadata::of(&self, about)?);
+        Ok(self)
+    }
+
+    /// The document of a type that was [`Self::described`].
+    pub fn metadata(&self) -> Option<&TypeMetadata> {
+        self.metadata.as_ref()
     }
 
     /// The type's identifier, the `vct` of its credentials.
@@ -177,7 +195,13 @@ impl CredentialType {
         }
         walk.faults.truncate(FAULTS_MAX);
         if walk.faults.is_empty() {
-            Ok(AcceptedClaims { vct: &self.vct, claims, frame: &self.frame, rules: &self.rules })
+            Ok(AcceptedClaims {
+                vct: &self.vct,
+                vct_integrity: self.metadata.as_ref().map(TypeMetadata::integrity),
+                claims,
+                frame: &self.frame,
+                rules: &self.rules,
+            })
         } else {
             Err(walk.faults)
         }

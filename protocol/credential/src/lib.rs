@@ -25,6 +25,7 @@ pub mod presentation;
 pub mod sd_jwt;
 pub mod status;
 pub mod trust;
+pub mod type_metadata;
 mod unverified;
 
 pub use unverified::Unverified;

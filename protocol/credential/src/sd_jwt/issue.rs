@@ -146,6 +146,9 @@ pub fn issue(
     let mut payload = Map::new();
     payload.insert("iss".into(), subject.issuer.into());
     payload.insert("vct".into(), accepted.vct.into());
+    if let Some(integrity) = accepted.vct_integrity {
+        payload.insert("vct#integrity".into(), integrity.into());
+    }
     payload.insert("iat".into(), subject.validity.issued_at.as_second().into());
     payload.insert("exp".into(), subject.validity.expires_at.as_second().into());
     payload.insert("cnf".into(), json!({ "jwk": subject.holder.to_value() }));
