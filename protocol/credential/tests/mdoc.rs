@@ -697,6 +697,16 @@ fn certificates_that_lead_elsewhere_or_are_missing_are_refused() {
 }
 
 #[test]
+fn a_certificate_for_another_use_signs_no_documents() {
+    let mut house = House::new();
+    // ISO/IEC 18013-5, B.1.7: who reads documents is certified by the same authorities as who signs them.
+    house.world.issuer = house.world.root.signer_for("Reader", "1.0.18013.5.1.6");
+    assert_eq!(house.failures(&house.response()), ["VP-032 mdoc/issuer-auth signer-usage"]);
+    house.world.issuer = house.world.root.signer_for("Signer", mdoc::SIGNER_EKU);
+    assert_eq!(house.failures(&house.response()), [""; 0]);
+}
+
+#[test]
 fn a_document_authorises_no_transaction() {
     let house = House::new();
     let transaction = Transaction { sha256: [1; 32], required: true };

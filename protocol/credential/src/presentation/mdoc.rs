@@ -10,7 +10,7 @@ use crate::check::{Check, Detail};
 use crate::claims_path::Step;
 use crate::dcql::Meta;
 use crate::mdoc::{
-    self, DeviceResponse, FORMAT, ParseError, ResponseError, SecurityObject, SessionTranscript,
+    self, DeviceResponse, FORMAT, ParseError, ResponseError, SIGNER_EKU, SecurityObject, SessionTranscript,
 };
 use crate::sd_jwt::{Placed, Unfolded};
 use crate::trust::{Context, JudgeError, Judged, Trust};
@@ -163,7 +163,7 @@ fn check_signer(
 }
 
 /// VP-032: the signature is checked with the signer's key even when nobody vouches for it, so that the report says which of the
-/// two is wrong.
+/// two is wrong. A certificate that states what it is for must state documents (ISO/IEC 18013-5, B.1.4).
 fn check_issuer_auth(
     lines: &mut Lines,
     response: &DeviceResponse,
@@ -177,6 +177,7 @@ fn check_issuer_auth(
         (Err(fault), _) => Some(fault.word()),
         (Ok(_), Some(false)) => Some("bad-signature"),
         (Ok(_), None) => Some("no-certificates"),
+        (Ok(_), Some(true)) if !judged.is_some_and(|judged| judged.may(SIGNER_EKU)) => Some("signer-usage"),
         (Ok(_), Some(true)) => None,
     };
     lines.judge(Check::IssuerAuth, reason.is_none(), "mdoc/issuer-auth", || {

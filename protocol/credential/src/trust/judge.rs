@@ -43,6 +43,8 @@ pub enum JudgeError {
 pub struct Judged {
     chain: Arc<[CertificateFacts]>,
     signer: PublicKey,
+    /// Extended key usages of the signer; none: its certificate states none.
+    usages: Option<Vec<String>>,
     path: Result<Vouched, PathFault>,
     /// With `wrong-context`: whether the path itself is sound.
     elsewhere: Option<Result<(), PathFault>>,
@@ -109,6 +111,7 @@ impl Trust<'_> {
         Judged {
             chain: chain.iter().map(CertificateFacts::of).collect(),
             signer: chain[0].public_key().clone(),
+            usages: chain[0].ekus().map(<[String]>::to_vec),
             path,
             elsewhere,
             nearest,
@@ -137,6 +140,12 @@ impl Judged {
     /// The signer's key. To check a signature with it proves who signed only if [`Self::path`] is sound.
     pub fn signer(&self) -> &PublicKey {
         &self.signer
+    }
+
+    /// Whether the signer's certificate allows `usage`: it states this extended key usage or none at all. An authority that
+    /// certifies signers of several kinds tells them apart so.
+    pub(crate) fn may(&self, usage: &str) -> bool {
+        self.usages.as_ref().is_none_or(|stated| stated.iter().any(|stated| stated == usage))
     }
 
     /// Whether it leads to an anchor of the context.

@@ -101,8 +101,19 @@ impl Root {
     }
 
     pub fn signer_with(&self, common_name: &str, alg: KeyAlg, life: &Dates) -> Signer {
+        self.certified(common_name, alg, life, &[])
+    }
+
+    /// A signer whose certificate says what it is for.
+    pub fn signer_for(&self, common_name: &str, usage: &str) -> Signer {
+        self.certified(common_name, KeyAlg::P256, &LIFE, &[usage])
+    }
+
+    fn certified(&self, common_name: &str, alg: KeyAlg, life: &Dates, usages: &[&str]) -> Signer {
         let key = PrivateKey::generate(alg);
-        let profile = Profile::Leaf(LeafNames { san_uris: vec![ISSUER.into()], ..LeafNames::default() });
+        let ekus = usages.iter().map(|usage| (*usage).to_owned()).collect();
+        let profile =
+            Profile::Leaf(LeafNames { san_uris: vec![ISSUER.into()], ekus, ..LeafNames::default() });
         let leaf = certify((&self.key, &self.name), name(common_name), &key, profile, life);
         Signer { key, chain: vec![leaf] }
     }
