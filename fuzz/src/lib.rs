@@ -1,7 +1,7 @@
 //! What each fuzz target does with the bytes it is given, and the fixed parties it does it for.
 //!
 //! ```text
-//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | openid | provider | mailbox | relay | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
+//!   fuzz_targets/<name>.rs ──▶ crypto | tlog | credential | mdoc | openid | provider | mailbox | relay | doors | seal ::<name>(bytes) ──▶ nothing, or a panic that is a finding
 //!                                        │
 //!                                input, fixed
 //! ```
@@ -18,6 +18,7 @@ pub mod doors;
 pub mod fixed;
 pub mod input;
 pub mod mailbox;
+pub mod mdoc;
 pub mod member;
 pub mod openid;
 pub mod provider;
@@ -56,6 +57,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dcql", credential::dcql),
     ("claims_path", credential::claims_path),
     ("credential_type", credential::credential_type),
+    ("mdoc", mdoc::mdoc),
+    ("device_response", mdoc::device_response),
+    ("status_cwt", mdoc::status_cwt),
     ("form", openid::form),
     ("client_auth", openid::client_auth),
     ("access_token", openid::access_token),

@@ -5,6 +5,7 @@ mod credential;
 mod crypto;
 mod doors;
 mod mailbox;
+mod mdoc;
 mod member;
 mod openid;
 mod provider;
@@ -19,7 +20,7 @@ const SEED_BYTES_MAX: usize = 4 * 1024;
 
 fn main() {
     for (target, seeds) in
-        [crypto::all(), tlog::all(), credential::all(), openid::all(), provider::all(), mailbox::all(), member::all(), relay::all(), doors::all(), seal::all()].into_iter().flatten()
+        [crypto::all(), tlog::all(), credential::all(), mdoc::all(), openid::all(), provider::all(), mailbox::all(), member::all(), relay::all(), doors::all(), seal::all()].into_iter().flatten()
     {
         assert!(tessera_fuzz::TARGETS.iter().any(|(name, _)| *name == target), "{target} is no target");
         let folder = format!("{}/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
