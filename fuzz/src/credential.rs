@@ -64,6 +64,7 @@ pub fn presentation(bytes: &[u8]) {
         audience: AUDIENCE,
         nonce,
         requested_at: now,
+        transactions: &[],
     };
     let policy = StatusPolicy { mode: StatusMode::Ignore, grace_s: 0 };
     let seen = examine(&text, &expected(NONCE), &parties.trust(), now);
