@@ -5,6 +5,8 @@
 //! wallet    "jwt~d1~d2~" ─SdJwt::parse─▶ Unverified ─verify─▶ SdJwt ─dcql::select─▶ Pick ─present─▶ "jwt~d2~kb"
 //! verifier  "jwt~d2~kb" ─presentation::examine─▶ Examined ─conclude(status list)─▶ Concluded { checks, presented }
 //! status    StatusList ─status::token─▶ Draft ─(signed outside)─▶ token ─parse, verify─▶ VerifiedList ─▶ StatusValue
+//! mdoc      as above: mdoc::issue ─▶ IssuerSigned ─Mdoc::present─▶ DeviceResponse ─presentation::examine_mdoc─▶ Examined
+//! vc+jwt    as above, whole: vc_jwt::issue ─▶ "jwt" ─presentation_draft─▶ "vp+jwt" ─VpJwt::verify─▶ VcJwt
 //! ```
 //!
 //! Invariants. Nothing here does I/O, reads a clock, draws randomness or holds a private key: time and entropy are
@@ -27,6 +29,7 @@ pub mod status;
 pub mod trust;
 pub mod type_metadata;
 mod unverified;
+pub mod vc_jwt;
 
 pub use unverified::Unverified;
 
@@ -37,4 +40,5 @@ pub const SPEC_REVISION: &[(&str, &str)] = &[
     ("Token Status List", "draft-ietf-oauth-status-list-20"),
     ("OpenID4VP", "1.0 with errata"),
     ("mdoc", "ISO/IEC 18013-5:2021"),
+    ("vc+jwt", "VCDM 2.0 with VC-JOSE-COSE"),
 ];
