@@ -14,6 +14,7 @@ mod approve;
 mod device;
 mod enrol;
 mod held;
+mod keys;
 mod passkey;
 mod present;
 pub mod relay;

@@ -92,6 +92,12 @@ pages! {
         cause "The link is of a provider that this wallet did not pin, an answer is not signed by its reply key, the service's seal \
                is foreign, forged or expired, or more is asked for than the seal allows. Nothing was approved.",
         fix "Begin the sign-in again at the service itself. If it fails again, ask the service. There is no way around a failed check.";
+    KEYS_BROKEN = 1 "wallet/keys-broken": "The identity provider's keys changed in a way that this wallet does not believe",
+        cause "It signs with other keys than this wallet pinned, and no chain of signed sets leads from those to these: a link is \
+               missing or forged, older keys came back, or the operator replaced a key at once because the former may be in other \
+               hands. Nothing was approved, and what was pinned stays.",
+        fix "Try again after a minute, as a new set may be on its way. If it fails again, ask the operator by a way that you trust. If \
+             the keys were replaced, remove this enrolment there and enrol anew with `tessera wallet enrol`.";
     SIGNIN_DENIED = 1 "wallet/signin-denied": "The sign-in was refused",
         cause "You said no, or the code typed three times is not the one of this sign-in, which means that the page may be a fake.",
         fix "Begin again at an address that you know, and read the code from that page.";

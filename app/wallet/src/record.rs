@@ -92,6 +92,9 @@ pub(crate) struct EnrolmentRecord {
     pub(crate) d: String,
     /// Keys that sign the provider's answers.
     pub(crate) reply_keys: Vec<String>,
+    /// Number of the newest signed set of keys that was believed; 0 in records of before.
+    #[serde(default)]
+    pub(crate) key_set: u64,
     /// The provider's agreement keys, by name.
     pub(crate) agreement: Vec<(String, String)>,
     /// Certificates of those who sign its seals.

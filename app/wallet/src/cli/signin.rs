@@ -252,6 +252,8 @@ impl From<DoorFault> for Trouble {
             DoorFault::Http(fault) => return fault.into(),
             DoorFault::Refused { status, .. } if status >= 500 => &page::UNREACHABLE,
             DoorFault::Refused { .. } => &page::PEER_REFUSED,
+            DoorFault::Vault(fault) => return fault.into(),
+            DoorFault::Keys(_) => &page::KEYS_BROKEN,
             DoorFault::Reply(_) | DoorFault::Form(_) => &page::SIGNIN_REJECTED,
             DoorFault::Sign(_) => &page::FAULT,
         };

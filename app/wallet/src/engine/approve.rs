@@ -107,7 +107,7 @@ impl Wallet {
     ///
     /// # Errors
     /// [`SigninError`]. A link of another provider is not asked at all.
-    pub fn claim(&self, uri: &str) -> Result<Claimed, SigninError> {
+    pub fn claim(&mut self, uri: &str) -> Result<Claimed, SigninError> {
         for device in self.devices()? {
             if let Ok(sid) = claim::read_uri(uri, device.issuer()) {
                 return self.claim_at(device, sid);
@@ -120,7 +120,7 @@ impl Wallet {
     ///
     /// # Errors
     /// [`SigninError`].
-    pub fn claim_next(&self) -> Result<Claimed, SigninError> {
+    pub fn claim_next(&mut self) -> Result<Claimed, SigninError> {
         for uri in self.pushed_links()? {
             match self.claim(&uri) {
                 // Answered already, or taken by another device.
@@ -138,11 +138,19 @@ impl Wallet {
         Err(SigninError::NothingWaits)
     }
 
-    fn claim_at(&self, device: Device, sid: Sid) -> Result<Claimed, SigninError> {
+    fn claim_at(&mut self, mut device: Device, sid: Sid) -> Result<Claimed, SigninError> {
         let now = (self.clock)();
         let ask = Ask::post(format!("sessions/{sid}/claim"), &json!({}));
-        let content = device.ask_signed(&self.client, &ask, now)?;
-        let claim = claim::check(content, &sid, &device.pinned(), now)?;
+        let (content, renewed) = self.ask_signed(&device, &ask)?;
+        device = renewed.unwrap_or(device);
+        let claim = match claim::check(content.clone(), &sid, &device.pinned(), now) {
+            // S or the key under the seals moved, while the reply key did not.
+            Err(ClaimRefusal::AgreementKey | ClaimRefusal::Seal) => {
+                device = self.renewed(&device)?;
+                claim::check(content, &sid, &device.pinned(), now)?
+            }
+            other => other?,
+        };
         let (dk, d) = (device.dk.public(), device.d.public());
         let parties = Parties { s: &claim.s, e: &claim.e, d: &d, dk: &dk };
         let keys = KeySchedule::wallet(&claim.t0, &parties, &device.d)?;
@@ -222,17 +230,16 @@ impl Wallet {
     }
 
     /// Sends an answer; the same bytes again while the browser's own proof is missing.
-    fn send_decision(&self, claimed: &Claimed, body: &Answer) -> Result<Map<String, Value>, SigninError> {
+    fn send_decision(&mut self, claimed: &Claimed, body: &Answer) -> Result<Map<String, Value>, SigninError> {
         let ask = Ask::post(format!("sessions/{}/response", claimed.claim.sid), &body.to_value());
         loop {
-            let now = (self.clock)();
-            match claimed.device.ask_signed(&self.client, &ask, now) {
+            match self.ask_signed(&claimed.device, &ask) {
                 Err(DoorFault::Refused { code, .. })
-                    if code == "seal/assertion-pending" && !claimed.claim.context.is_over(now) =>
+                    if code == "seal/assertion-pending" && !claimed.claim.context.is_over((self.clock)()) =>
                 {
                     std::thread::sleep(PENDING_EVERY);
                 }
-                other => return Ok(other?),
+                other => return Ok(other?.0),
             }
         }
     }

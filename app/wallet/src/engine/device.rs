@@ -11,6 +11,7 @@ use crypto::key::{Ecdh, KeyAlg, PrivateKey, PublicKey, SignAlg, SignError};
 use crypto::{base64, random};
 use jiff::Timestamp;
 use openid::errand::{Errand, Method};
+use seal::chain::{Break, Pins};
 use seal::code::claim::Pinned;
 use seal::code::proof::{self, ProofKey};
 use seal::code::reply::{self, REPLY_BYTES_MAX, ReplyFault};
@@ -45,9 +46,15 @@ pub enum DoorFault {
     /// Its answer does not have the form of one.
     #[error("the answer of the identity provider cannot be read: {0}")]
     Form(String),
+    /// Its keys changed, and the change does not follow from those that were pinned.
+    #[error("the identity provider's keys changed: {0}")]
+    Keys(#[from] Break),
     /// The DeviceKey did not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The wallet's file.
+    #[error(transparent)]
+    Vault(#[from] VaultFault),
 }
 
 /// A device that is enrolled.
@@ -97,6 +104,12 @@ impl Device {
         &self.record.handle
     }
 
+    /// The keys that it goes on from, when they change.
+    pub(super) fn pins(&self) -> Pins {
+        let (reply, agreement) = (self.reply_keys.clone(), self.agreement.clone());
+        Pins { number: self.record.key_set, reply, agreement }
+    }
+
     /// What the wallet pinned.
     pub(super) fn pinned(&self) -> Pinned<'_> {
         Pinned {
@@ -135,17 +148,16 @@ impl Device {
         Err(refusal(answer.status, &answer.body))
     }
 
-    /// The same for a door whose answer is signed.
-    pub(super) fn ask_signed(
+    /// The content of a signed answer to the request that was proved with `jti`.
+    pub(super) fn read(
         &self,
-        client: &Client,
-        ask: &Ask<'_>,
+        jti: &str,
+        body: &[u8],
         now: Timestamp,
     ) -> Result<Map<String, Value>, DoorFault> {
-        let (jti, body) = self.ask(client, ask, now)?;
-        let compact = String::from_utf8(body).map_err(|_| ReplyFault::Form)?;
+        let compact = std::str::from_utf8(body).map_err(|_| ReplyFault::Form)?;
         let expected =
-            reply::Expected { issuer: &self.record.issuer, enrolment: &self.record.binding, jti: &jti, now };
+            reply::Expected { issuer: &self.record.issuer, enrolment: &self.record.binding, jti, now };
         let mut last = ReplyFault::Signature;
         for key in &self.reply_keys {
             match reply::verify(compact.trim(), key, &expected) {

@@ -14,10 +14,11 @@ use crypto::base64;
 use crypto::key::{AgreeError, Ecdh, KeyAlg, PrivateKey};
 use openid::errand::{Errand, Method};
 use openid::wire::{self, AddressFault, Reach};
+use seal::chain::Pins;
 use seal::code::document::DocumentKind;
 use seal::code::keys::{enrolment_prk, enrolment_proof};
 use seal::code::response::FaceVerdict;
-use seal::door::{BEGIN_BYTES_MAX, Begin, Begun, Enrolled, Enrolling, METADATA_BYTES_MAX, Metadata};
+use seal::door::{BEGIN_BYTES_MAX, Begin, Begun, Enrolled, Enrolling, Metadata};
 use serde_json::Value;
 
 /// Why this device is not enrolled.
@@ -109,7 +110,8 @@ impl Wallet {
             d_proof: enrolment_proof(&prk, &dk.public(), &begun.challenge),
             relay: offered.as_ref().map(|(_, offer)| offer.invite().encode().expose().clone()),
         };
-        let draft = pinned(base, &metadata, &begun, (&dk, &d), document);
+        let mut draft = drafted(base, &metadata, &begun, (&dk, &d), document);
+        draft.pin(&Pins::first(&metadata));
         let mut device = Device::of(draft).ok_or_else(|| unreadable(&"its keys or certificates"))?;
         let public = dk.public();
         let ask = Ask {
@@ -118,7 +120,9 @@ impl Wallet {
             body: enrolling.to_value().to_string().into_bytes(),
             key: Key::Embedded(&public),
         };
-        let content = device.ask_signed(&self.client, &ask, (self.clock)())?;
+        let now = (self.clock)();
+        let (jti, body) = device.ask(&self.client, &ask, now)?;
+        let content = device.read(&jti, &body, now)?;
         let enrolled = Enrolled::from_content(content).map_err(|fault| unreadable(&fault))?;
         if enrolled.binding != device.record.binding {
             return Err(unreadable(&"it enrolled another device").into());
@@ -144,15 +148,7 @@ impl Wallet {
     }
 
     pub(super) fn metadata(&self, base: &str) -> Result<Metadata, EnrolError> {
-        let url = format!("{base}/seal/metadata");
-        let answer = self
-            .client
-            .perform(&Errand::get(&url, "application/json", METADATA_BYTES_MAX))
-            .map_err(DoorFault::Http)?;
-        if answer.status != 200 {
-            return Err(refusal(answer.status, &answer.body).into());
-        }
-        let metadata = Metadata::parse(&answer.body).map_err(|fault| unreadable(&fault))?;
+        let metadata = self.told_at(base)?;
         if metadata.issuer != format!("{base}/idp") {
             return Err(EnrolError::OtherIssuer(metadata.issuer));
         }
@@ -182,8 +178,8 @@ fn unreadable(what: &dyn std::fmt::Display) -> DoorFault {
     DoorFault::Form(what.to_string())
 }
 
-/// The record of a device that is about to enrol.
-fn pinned(
+/// The record of a device that is about to enrol; the keys of the provider are pinned next.
+fn drafted(
     base: &str,
     metadata: &Metadata,
     begun: &Begun,
@@ -201,8 +197,9 @@ fn pinned(
         device: String::new(),
         dk: text(dk.to_secret().expose()),
         d: text(d.to_secret().expose()),
-        reply_keys: metadata.reply_keys.iter().map(|(_, key)| text(key.raw())).collect(),
-        agreement: metadata.agreement.iter().map(|(kid, key)| (kid.clone(), text(key.raw()))).collect(),
+        reply_keys: Vec::new(),
+        key_set: 0,
+        agreement: Vec::new(),
         signers: texts(&metadata.signers),
         anchors: texts(&metadata.anchors),
         document: document.map(text),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accepting;
+mod following;
 mod http;
 mod pages;
 mod presenting;

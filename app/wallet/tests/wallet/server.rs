@@ -10,6 +10,8 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) host: Option<String>,
     pub(crate) authorization: Option<String>,
+    /// The proof of a wallet's device.
+    pub(crate) proof: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn read(reader: &mut impl BufRead) -> std::io::Result<Asked> {
     let mut words = line.split(' ');
     let method = words.next().unwrap_or_default().to_owned();
     let path = words.next().unwrap_or_default().to_owned();
-    let (mut length, mut host, mut authorization) = (0, None, None);
+    let (mut length, mut host, mut authorization, mut proof) = (0, None, None, None);
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
@@ -65,13 +67,14 @@ pub(crate) fn read(reader: &mut impl BufRead) -> std::io::Result<Asked> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().unwrap(),
             "host" => host = Some(value.trim().to_owned()),
+            "seal-proof" => proof = Some(value.trim().to_owned()),
             "authorization" => authorization = Some(value.trim().to_owned()),
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Asked { method, path, host, authorization, body })
+    Ok(Asked { method, path, host, authorization, proof, body })
 }
 
 pub(crate) fn write(mut stream: impl Write, reply: &Reply) -> std::io::Result<()> {

@@ -254,11 +254,11 @@ async fn the_keys_that_wallets_pin_stand_in_a_signed_chain() {
 
 /// The reply key that the metadata names now, and what a wallet that pinned `pinned` believes after the chain.
 async fn followed(house: &House, pinned: &PublicKey) -> (PublicKey, Option<PublicKey>) {
-    let metadata = house.raw("GET", "/t/default/seal/metadata", &[], None).await.json();
-    let chain: Vec<String> = serde_json::from_value(metadata["key_chain"].clone()).unwrap();
-    let now = crypto::jwk::Jwk::from_value(&metadata["reply_jwks"]["keys"][0]).unwrap();
-    let pins = seal::chain::follow(metadata["issuer"].as_str().unwrap(), pinned, &chain);
-    (now.key().clone(), pins.map(|pins| pins.reply))
+    let told = house.raw("GET", "/t/default/seal/metadata", &[], None).await.json().to_string();
+    let metadata = seal::door::Metadata::parse(told.as_bytes()).unwrap();
+    let pins = seal::chain::Pins { number: 0, reply: vec![pinned.clone()], agreement: Vec::new() };
+    let followed = pins.follow(&metadata.issuer, &metadata).ok();
+    (metadata.reply_keys[0].1.clone(), followed.map(|pins| pins.reply[0].clone()))
 }
 
 async fn reply_key_of(house: &House) -> String {
@@ -294,7 +294,7 @@ async fn a_reply_key_that_takes_over_at_once_is_vouched_for_by_nobody() {
     house.api("POST", &rotate, Some(&json!({"reason": "compromised"}))).await;
     house.idp.tidy(&house.ctx(), "default").await.unwrap();
     let (now, believed) = followed(&house, &pinned).await;
-    assert_eq!(believed, Some(pinned), "the chain leads no further than the key that may be in other hands");
+    assert_eq!(believed, None, "the chain leads no further than the key that may be in other hands");
     assert_eq!(followed(&house, &now).await.1, Some(now), "who enrols from now on begins anew");
     assert_eq!(house.count("seal-keys-published").await, 2);
 }

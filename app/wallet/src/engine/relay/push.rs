@@ -122,7 +122,8 @@ impl Wallet {
                 method: Method::Put,
                 ..Ask::post("enrolment/relay".to_owned(), &json!({ "relay": text }))
             };
-            let content = device.ask_signed(&self.client, &ask, (self.clock)())?;
+            let (content, renewed) = self.ask_signed(&device, &ask)?;
+            device = renewed.unwrap_or(device);
             let hello = PushOn::from_content(content).map_err(|fault| DoorFault::Form(fault.to_string()))?;
             // The contact of before, if there is one, is heard no more.
             self.push_forgotten(mailbox, &mut device)?;
@@ -298,6 +299,7 @@ mod tests {
             dk: String::new(),
             d: String::new(),
             reply_keys: Vec::new(),
+            key_set: 0,
             agreement: Vec::new(),
             signers: Vec::new(),
             anchors: Vec::new(),
