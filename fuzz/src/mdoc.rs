@@ -95,7 +95,7 @@ pub fn status_cwt(bytes: &[u8]) {
 pub fn cwt(claims: &[u8]) -> Vec<u8> {
     let protected = vec![(cose::TYPE, Cbor::text(CWT_TYP))];
     let draft = Sign1Draft { protected, tagged: true, ..Sign1Draft::new(claims) };
-    cbor::encode(&sign(draft.with_x5chain(&[LEAF_DER]), &parties().leaf))
+    sign(draft.with_x5chain(&[LEAF_DER]), &parties().leaf)
 }
 
 /// `IssuerSigned` of a map with `nameSpaces`, whose items stand without tag 24, and `object`: the security object, which gets the
@@ -125,6 +125,9 @@ pub fn issuer_signed(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let payload = cbor::encode(&encoded(&Cbor::Map(object)));
     let auth = sign(Sign1Draft::new(payload).with_x5chain(&[LEAF_DER]), &parties().leaf);
+    // Larger than the input by digests, certificate and signature.
+    let limits = CborLimits { bytes_max: 4 * LIMITS.bytes_max, ..LIMITS };
+    let auth = cbor::decode_any_order(&auth, &limits).expect("what we write we read");
     let document = vec![(Cbor::text("nameSpaces"), Cbor::Map(namespaces)), (Cbor::text("issuerAuth"), auth)];
     Some(cbor::encode(&Cbor::Map(document)))
 }
@@ -143,10 +146,10 @@ fn encoded(value: &Cbor) -> Cbor {
     Cbor::Tag(24, Box::new(Cbor::Bytes(cbor::encode(value))))
 }
 
-fn sign(draft: Sign1Draft, key: &PrivateKey) -> Cbor {
+fn sign(draft: Sign1Draft, key: &PrivateKey) -> Vec<u8> {
     let alg = key.alg().default_sign_alg();
     let draft = draft.with_alg(alg);
-    draft.assemble_value(&key.sign(alg, &draft.to_be_signed()).expect("a key signs with its own algorithm"))
+    draft.assemble(&key.sign(alg, &draft.to_be_signed()).expect("a key signs with its own algorithm"))
 }
 
 fn query() -> &'static CredentialQuery {

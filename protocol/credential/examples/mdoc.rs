@@ -6,7 +6,6 @@
 
 use std::io::Read as _;
 
-use crypto::cbor::Value as Cbor;
 use crypto::cose::Sign1Draft;
 use crypto::key::{KeyAlg, PrivateKey};
 use crypto::x509::build::{self, LeafNames, Profile, TbsDraft};
@@ -135,10 +134,10 @@ fn key() -> PrivateKey {
     PrivateKey::generate(KeyAlg::P256)
 }
 
-fn sign(draft: Sign1Draft, key: &PrivateKey) -> Cbor {
+fn sign(draft: Sign1Draft, key: &PrivateKey) -> Vec<u8> {
     let alg = key.alg().default_sign_alg();
     let draft = draft.with_alg(alg);
-    draft.assemble_value(&key.sign(alg, &draft.to_be_signed()).unwrap())
+    draft.assemble(&key.sign(alg, &draft.to_be_signed()).unwrap())
 }
 
 fn certificate(issuer: (&str, &PrivateKey), subject: (&str, &PrivateKey), now: Timestamp) -> Vec<u8> {

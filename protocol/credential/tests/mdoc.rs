@@ -149,10 +149,10 @@ impl House {
     }
 }
 
-fn sign_as(draft: Sign1Draft, key: &PrivateKey, alg: Option<SignAlg>) -> Cbor {
+fn sign_as(draft: Sign1Draft, key: &PrivateKey, alg: Option<SignAlg>) -> Vec<u8> {
     let own = key.alg().default_sign_alg();
     let draft = draft.with_alg(alg.unwrap_or(own));
-    draft.assemble_value(&key.sign(own, &draft.to_be_signed()).unwrap())
+    draft.assemble(&key.sign(own, &draft.to_be_signed()).unwrap())
 }
 
 /// Decodes, lets `change` work on the value, encodes.
@@ -289,8 +289,7 @@ fn copies_have_salts_digests_and_ids_of_their_own_and_dates_on_the_day() {
             signer_starts_at: None,
         };
         let draft = mdoc::issue(&elements, &subject, &mut entropy).unwrap();
-        let text =
-            draft.items.assemble(&draft.sign1.clone().with_alg(SignAlg::Es256).assemble_value(&[0; 64]));
+        let text = draft.items.assemble(&draft.sign1.clone().with_alg(SignAlg::Es256).assemble(&[0; 64]));
         let value = cbor::decode(&base64::url_decode(&text).unwrap(), &LIMITS).unwrap();
         let items = value.get("nameSpaces").unwrap().get(NAMESPACE).unwrap().as_array().unwrap();
         let ids = items.iter().map(|item| {

@@ -54,12 +54,12 @@ impl Mdoc {
 
 impl Presentation {
     /// The `DeviceResponse` in base64url: `device_signature` is the signed form of [`Self::sign1`], untagged and without its
-    /// payload, as [`Sign1Draft::assemble_value`] gives it.
-    pub fn bind(&self, device_signature: &Cbor) -> String {
+    /// payload, as [`Sign1Draft::assemble`] gives it.
+    pub fn bind(&self, device_signature: &[u8]) -> String {
         let mut out = Writer::with_capacity(self.signed.len() + 512);
         out.map(3).text("status").uint(0).text("version").text(VERSION).text("documents").array(1);
         out.map(3).text("docType").text(&self.doctype).text("deviceSigned").map(2);
-        out.text("deviceAuth").map(1).text("deviceSignature").value(device_signature);
+        out.text("deviceAuth").map(1).text("deviceSignature").raw(device_signature);
         out.text("nameSpaces").raw(&tagged(&NO_NAMESPACES)).text("issuerSigned").raw(&self.signed);
         base64::url_encode(&out.finish())
     }

@@ -1,7 +1,7 @@
 //! Issuing one copy: elements become salted items, their digests the security object that the issuer's key signs.
 
 use crypto::base64;
-use crypto::cbor::{Value as Cbor, Writer};
+use crypto::cbor::Writer;
 use crypto::cose::Sign1Draft;
 use crypto::hash;
 use crypto::key::PublicKey;
@@ -139,11 +139,11 @@ fn shuffled(count: usize, pool: &mut Pool<'_>) -> Vec<usize> {
 }
 
 impl Items {
-    /// The document, `IssuerSigned` in base64url: `issuer_auth` is the signed object, untagged, as
-    /// [`Sign1Draft::assemble_value`] gives it.
-    pub fn assemble(&self, issuer_auth: &Cbor) -> String {
+    /// The document, `IssuerSigned` in base64url: `issuer_auth` is the signed object, untagged, as [`Sign1Draft::assemble`]
+    /// gives it.
+    pub fn assemble(&self, issuer_auth: &[u8]) -> String {
         let mut out = Writer::with_capacity(self.bytes() + 2 * 1024);
-        out.map(2).text("issuerAuth").value(issuer_auth).text("nameSpaces").map(self.0.len());
+        out.map(2).text("issuerAuth").raw(issuer_auth).text("nameSpaces").map(self.0.len());
         for (namespace, items) in &self.0 {
             out.text(namespace).array(items.len());
             for item in items {

@@ -83,12 +83,15 @@ enum DigestAlgorithm {
     Sha512,
 }
 
+/// By namespace: ids, and the digests under them.
+type Digests = Vec<(String, Vec<(u64, Vec<u8>)>)>;
+
 /// What an issuer signed about a document.
 #[derive(Clone, Debug)]
 pub struct SecurityObject {
     doctype: String,
     algorithm: DigestAlgorithm,
-    digests: Vec<(String, Vec<(u64, Vec<u8>)>)>,
+    digests: Digests,
     device_key: PublicKey,
     signed_at: Timestamp,
     valid_from: Timestamp,
@@ -206,8 +209,6 @@ impl DigestAlgorithm {
 pub(super) const fn is_device_alg(alg: KeyAlg) -> bool {
     matches!(alg, KeyAlg::P256 | KeyAlg::P384 | KeyAlg::Ed25519)
 }
-
-type Digests = Vec<(String, Vec<(u64, Vec<u8>)>)>;
 
 fn read_digests(value: &Cbor) -> Option<Digests> {
     let namespaces = value.as_map().filter(|it| (1..=NAMESPACES_MAX).contains(&it.len()))?;
