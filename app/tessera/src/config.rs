@@ -93,6 +93,18 @@ pub struct Issuer {
     pub offer_ttl_s: u64,
     /// Seconds of a wallet's Bearer access token.
     pub access_bearer_ttl_s: u64,
+    /// Seconds of an access token that is bound to a wallet's key.
+    pub access_dpop_ttl_s: u64,
+    /// Copies of one request at most.
+    pub batch_size: usize,
+    /// Wrong transaction codes that an offer stands.
+    pub tx_code_tries: u32,
+    /// Whether every DPoP proof must carry a nonce of ours.
+    pub dpop_nonce_required: bool,
+    /// Whether only wallets that their makers vouch for get a token.
+    pub wallet_attestation_required: bool,
+    /// Whether copies are revoked that a wallet could not or would not keep.
+    pub revoke_on_failure: bool,
     /// Successful credential requests that one access token allows.
     pub rounds_max: u32,
     /// Entries of a status list.
@@ -110,6 +122,12 @@ impl Default for Issuer {
         Self {
             offer_ttl_s: 600,
             access_bearer_ttl_s: 300,
+            access_dpop_ttl_s: 3_600,
+            batch_size: 10,
+            tx_code_tries: 5,
+            dpop_nonce_required: false,
+            wallet_attestation_required: false,
+            revoke_on_failure: true,
             rounds_max: 3,
             status_entries: 131_072,
             status_ttl_s: 300,

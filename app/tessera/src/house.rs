@@ -293,6 +293,12 @@ fn issuer_config(config: &Config, base: &str) -> issuer::Config {
     issuer::Config {
         offer_ttl_s,
         access_bearer_ttl_s,
+        access_dpop_ttl_s: config.issuer.access_dpop_ttl_s,
+        batch_size: config.issuer.batch_size,
+        tx_code_tries: config.issuer.tx_code_tries,
+        dpop_nonce_required: config.issuer.dpop_nonce_required,
+        wallet_attestation_required: config.issuer.wallet_attestation_required,
+        revoke_on_failure: config.issuer.revoke_on_failure,
         rounds_max,
         status_entries,
         status_ttl_s: config.issuer.status_ttl_s,

@@ -16,6 +16,7 @@ mod enrol;
 mod held;
 mod keys;
 mod passkey;
+mod possession;
 mod present;
 pub mod relay;
 pub mod status;

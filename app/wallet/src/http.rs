@@ -39,6 +39,8 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+    /// A nonce for the next DPoP proof, if one came (RFC 9449, 8.2).
+    pub dpop_nonce: Option<String>,
 }
 
 /// Why an errand brought nothing back.
@@ -142,10 +144,12 @@ impl Client {
             return Err(HttpFault::Redirect { host, status: status.as_u16() });
         }
         let bytes_max = errand.answer_bytes_max;
-        let (_, mut body): (_, Body) = answer.into_parts();
+        let (head, mut body): (_, Body) = answer.into_parts();
+        let dpop_nonce =
+            head.headers.get("dpop-nonce").and_then(|nonce| nonce.to_str().ok()).map(str::to_owned);
         // One byte more than allowed, so that a body of exactly the bound is not mistaken for a longer one.
         match body.with_config().limit(bytes_max as u64 + 1).read_to_vec() {
-            Ok(body) if body.len() <= bytes_max => Ok(Answer { status: status.as_u16(), body }),
+            Ok(body) if body.len() <= bytes_max => Ok(Answer { status: status.as_u16(), body, dpop_nonce }),
             Ok(_) | Err(ureq::Error::BodyExceedsLimit(_)) => Err(HttpFault::TooLong { host, bytes_max }),
             Err(fault) => Err(unreachable(&fault)),
         }
@@ -194,7 +198,9 @@ fn decorate<B>(request: ureq::RequestBuilder<B>, errand: &Errand) -> ureq::Reque
         request = request.header(*name, proof);
     }
     let Some(token) = &errand.bearer else { return request };
-    match HeaderValue::from_str(&format!("Bearer {}", token.expose())) {
+    // A token that goes with a DPoP proof is shown as such (RFC 9449, 7.1).
+    let scheme = if matches!(errand.proof, Some(("DPoP", _))) { "DPoP" } else { "Bearer" };
+    match HeaderValue::from_str(&format!("{scheme} {}", token.expose())) {
         Ok(mut value) => {
             value.set_sensitive(true);
             request.header(header::AUTHORIZATION, value)

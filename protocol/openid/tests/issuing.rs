@@ -17,7 +17,7 @@ use tessera_openid::vci::wallet::{
 };
 use tessera_openid::vci::{
     CodeState, CredentialConfiguration, CredentialOffer, CredentialRequest, CredentialResponse, Grant,
-    IssuerMetadata, NonceResponse, OfferLink, PreAuthorizedRequest, ProofRules, TxCode,
+    IssuerMetadata, NonceResponse, OfferLink, PreAuthorizedRequest, ProofRules, TxCode, TxCodeKey,
 };
 use tessera_openid::wire::Reach;
 
@@ -36,6 +36,7 @@ fn issuer_metadata() -> IssuerMetadata {
         authorization_servers: Vec::new(),
         credential_endpoint: format!("{ISSUER}/vci/credential"),
         nonce_endpoint: Some(format!("{ISSUER}/vci/nonce")),
+        notification_endpoint: None,
         batch_credential_issuance: None,
         display: Vec::new(),
         credential_configurations_supported: [("diploma".to_owned(), diploma)].into(),
@@ -136,7 +137,9 @@ fn an_offer_by_link_becomes_a_credential_that_the_wallet_accepts() {
     let form = Form::parse(body(&redeem), FORM_BYTES_MAX).unwrap();
     let request = PreAuthorizedRequest::read(&form).unwrap();
     assert_eq!(request.code_sha256(), crypto::hash::sha256(b"code"));
-    CodeState { expires_at: at(60), spent: false }.redeem(&request, now()).unwrap();
+    let state = CodeState { expires_at: at(60), spent: false, tx_code: None };
+    let key = TxCodeKey::new(crypto::secret::Secret::new([7; 32]), "a");
+    state.redeem(&request, "off_1", &key, now()).unwrap();
 
     let ready = ready();
     let proof = sign(ready.proof(&Jwk::from_key(&scene.key.public()), now()), &scene.key);

@@ -2,27 +2,29 @@
 
 use crate::credential_type::Kind;
 use crate::grant::refused;
+use crate::possession::{Shown, ToSpend};
 use crate::store::{self, CredentialRow, GrantRow, NewCopy};
 use crate::{Issuer, index, signer};
 use ::store::{CommitError, Ctx, Refused, Stmt, StoreFault, Unit};
 use credential::credential_type::AcceptedClaims;
 use credential::sd_jwt::{self, IssueError as DraftError, Subject, Validity};
 use credential::status::StatusReference;
-use crypto::hash;
 use crypto::jwk::Jwk;
+use crypto::{base64, hash};
 use custody::SignError;
 use jiff::Timestamp;
 use openid::vci::nonce::NONCE_KEY_LABEL;
+use openid::vci::possession;
 use openid::vci::{
     AcceptedRequest, Check, CredentialRequest, CredentialResponse, Grant, IssueRefusal, NonceKey,
-    NonceResponse, ProofRules,
+    NonceResponse, ProofRules, Scheme, ShownToken, SpentNonce,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tlog::event::{Event, Form, KeyUse};
 
-/// Keys, and so copies, of one request: this version issues one copy.
-const BATCH_SIZE: usize = 1;
+/// The door's name under `I/vci`.
+const DOOR: &str = "credential";
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +50,8 @@ pub enum IssueError {
 
 /// What a lost guard means here.
 #[derive(Debug)]
-struct Lost {
-    check: Check,
+pub(crate) struct Lost {
+    pub(crate) check: Check,
     grant: String,
     holder: Option<String>,
 }
@@ -61,11 +63,18 @@ impl Refused for Lost {
 }
 
 /// What a request was loaded with.
-struct Loaded {
-    grant: GrantRow,
-    credential: CredentialRow,
-    holder: Option<String>,
+pub(crate) struct Loaded {
+    pub(crate) grant: GrantRow,
+    pub(crate) credential: CredentialRow,
+    pub(crate) holder: Option<String>,
     kind: Arc<Kind>,
+}
+
+impl Loaded {
+    /// What a lost guard of this grant means.
+    pub(crate) fn lost(&self, check: Check) -> Lost {
+        Lost { check, grant: self.grant.id.clone(), holder: self.holder.clone() }
+    }
 }
 
 /// What all copies of one request share.
@@ -74,6 +83,7 @@ struct Copy<'a> {
     loaded: &'a Loaded,
     claims: &'a AcceptedClaims<'a>,
     validity: Validity,
+    notification_sha256: [u8; 32],
 }
 
 /// The copies of one request, signed but not yet durable.
@@ -116,10 +126,14 @@ impl Issuer {
         &self,
         ctx: &Ctx,
         tenant: &str,
-        token: &str,
+        shown: &Shown<'_>,
         body: &[u8],
     ) -> Result<CredentialResponse, IssueError> {
-        let loaded = self.loaded(ctx, token).await?;
+        let loaded = self.loaded(ctx, shown.access.token).await?;
+        let proof = match self.shown(ctx, tenant, DOOR, &loaded, shown).await? {
+            Ok(proof) => proof,
+            Err(check) => return Err(self.refuse(ctx, &loaded, check.into()).await?),
+        };
         let accepted = match self.accepted(ctx, tenant, &loaded, body).await? {
             Ok(accepted) => accepted,
             Err(refusal) => return Err(self.refuse(ctx, &loaded, refusal).await?),
@@ -130,27 +144,28 @@ impl Issuer {
             return Err(self.refuse(ctx, &loaded, Check::RoundsLeft.into()).await?);
         };
         let validity = self.validity(ctx, &loaded).await?;
+        let notification_id = base64::url_encode(&ctx.random::<32>());
+        let notification_sha256 = hash::sha256(notification_id.as_bytes());
+        let copy = Copy { tenant, loaded: &loaded, claims: &claims, validity, notification_sha256 };
         let mut batch = Batch::default();
         for key in &accepted.keys {
-            self.copy(ctx, &Copy { tenant, loaded: &loaded, claims: &claims, validity }, key, &mut batch)
-                .await?;
+            self.copy(ctx, &copy, key, &mut batch).await?;
         }
         let Some(event) = batch.event(&loaded) else {
             return Err(self.refuse(ctx, &loaded, Check::ProofsThere.into()).await?);
         };
-        let lost = |check| Lost { check, grant: loaded.grant.id.clone(), holder: loaded.holder.clone() };
-        let nonce = accepted.nonce;
+        let (grant, credential) = (&loaded.grant.id, &loaded.credential.id);
         let expires_at_ms = validity.expires_at().as_millisecond();
-        let unit = Unit::new(event)
-            .guard(store::spend_round(&loaded.grant.id), lost(Check::RoundsLeft))
-            .guard(
-                store::spend_nonce(nonce.hash, nonce.expires_at.as_millisecond()),
-                lost(Check::NonceGenuine),
-            )
-            .guard(store::issued(&loaded.credential.id, expires_at_ms), lost(Check::RoundsLeft))
-            .put_all(batch.rows);
-        match self.store.commit(ctx, unit).await {
-            Ok(_) => Ok(CredentialResponse::of(batch.credentials)),
+        let mut unit = Unit::new(event)
+            .guard(store::spend_round(grant), loaded.lost(Check::RoundsLeft))
+            .guard(spend_nonce(&accepted.nonce), loaded.lost(Check::NonceGenuine))
+            .guard(store::issued(credential, expires_at_ms), loaded.lost(Check::RoundsLeft));
+        if let Some(proof) = proof {
+            unit = unit.guard(proof.stmt(), loaded.lost(proof.check));
+        }
+        let told = store::put_notification(notification_sha256, grant, credential);
+        match self.store.commit(ctx, unit.put_all(batch.rows).put(told)).await {
+            Ok(_) => Ok(CredentialResponse::of(batch.credentials).notified_by(notification_id)),
             Err(CommitError::Lost(Lost { check, .. })) => {
                 Err(IssueError::Refused { refusal: check.into(), recorded: true })
             }
@@ -158,7 +173,42 @@ impl Issuer {
         }
     }
 
-    async fn loaded(&self, ctx: &Ctx, token: &str) -> Result<Loaded, IssueError> {
+    /// Whether the token came as its grant asks; then the proof that is to be spent, if one came. A token that is over is told
+    /// before its proof is looked at, and a proof that was used before anything is signed for it.
+    pub(crate) async fn shown(
+        &self,
+        ctx: &Ctx,
+        tenant: &str,
+        door: &str,
+        loaded: &Loaded,
+        shown: &Shown<'_>,
+    ) -> Result<Result<Option<ToSpend>, Check>, StoreFault> {
+        if loaded.grant.expires_at_ms <= ctx.now_ms() {
+            return Ok(Err(Check::TokenLive));
+        }
+        let bound_to = loaded.grant.dpop_jkt.as_ref();
+        let ShownToken { scheme, token } = shown.access;
+        let proved = match (bound_to, shown.dpop) {
+            (Some(_), Some(header)) if scheme == Scheme::Dpop => {
+                match self.proved(ctx, tenant, door, Some(token), header).await? {
+                    Ok(proved) => Some(proved),
+                    Err(check) => return Ok(Err(check)),
+                }
+            }
+            _ => None,
+        };
+        if let Err(check) = possession::shown_rightly(bound_to, scheme, proved.as_ref()) {
+            return Ok(Err(check));
+        }
+        let proof = proved.as_ref().map(ToSpend::from);
+        match &proof {
+            Some(proof) if store::is_spent(&self.store, ctx, proof.sha256).await? => Ok(Err(proof.check)),
+            _ => Ok(Ok(proof)),
+        }
+    }
+
+    /// The grant behind a token.
+    pub(crate) async fn loaded(&self, ctx: &Ctx, token: &str) -> Result<Loaded, IssueError> {
         let unknown = || IssueError::Refused { refusal: Check::TokenLive.into(), recorded: false };
         let found = store::grant(&self.store, ctx, hash::sha256(token.as_bytes())).await?;
         let (grant, credential) = found.ok_or_else(unknown)?;
@@ -167,8 +217,8 @@ impl Issuer {
         Ok(Loaded { grant, credential, holder, kind })
     }
 
-    /// Every check that the standard asks for, by the pure decision. A token that is over is told before its request is read,
-    /// and a nonce that is spent before anything is signed or dealt for it.
+    /// Every check that the standard asks for, by the pure decision. A nonce that is spent is told before anything is signed or
+    /// dealt for it.
     async fn accepted(
         &self,
         ctx: &Ctx,
@@ -178,19 +228,18 @@ impl Issuer {
     ) -> Result<Result<AcceptedRequest, IssueRefusal>, StoreFault> {
         let token_expires_at =
             Timestamp::from_millisecond(loaded.grant.expires_at_ms).unwrap_or(Timestamp::MIN);
-        if ctx.now >= token_expires_at {
-            return Ok(Err(Check::TokenLive.into()));
-        }
+        let batch_size = self.config.batch_size;
+        let copies_max = usize::try_from(loaded.credential.copies_max).unwrap_or(1).min(batch_size);
         let grant = Grant {
             configuration_ids: vec![loaded.kind.name.clone()],
             client_id: loaded.grant.client_id.clone(),
             token_expires_at,
             rounds_left: u32::try_from(loaded.grant.rounds_left).unwrap_or(0),
-            copies_max: BATCH_SIZE,
+            copies_max,
             rules: ProofRules {
                 issuer: self.config.issuer(tenant),
                 algs: signer::PROOF_ALGS.to_vec(),
-                batch_size: BATCH_SIZE,
+                batch_size,
                 nonces: self.nonces(ctx).await?,
             },
         };
@@ -204,7 +253,7 @@ impl Issuer {
     }
 
     /// Writes the refusal of a known grant and gives the error that carries its event.
-    async fn refuse(
+    pub(crate) async fn refuse(
         &self,
         ctx: &Ctx,
         loaded: &Loaded,
@@ -250,6 +299,7 @@ impl Issuer {
             idx: place.idx,
             key_id: &signed.key.key_id,
             expires_at_ms: until.as_millisecond(),
+            notification_sha256: copy.notification_sha256,
         }));
         batch.credentials.push(draft.disclosures.assemble(&signed.compact));
         batch.key_use.get_or_insert(signed.key).count = u32::try_from(batch.rows.len()).unwrap_or(u32::MAX);
@@ -259,4 +309,8 @@ impl Issuer {
     async fn nonces(&self, ctx: &Ctx) -> Result<NonceKey, StoreFault> {
         Ok(NonceKey::new(self.store.mac_key(ctx, NONCE_KEY_LABEL).await?, ctx.tenant.as_str()))
     }
+}
+
+fn spend_nonce(nonce: &SpentNonce) -> Stmt {
+    store::spend(nonce.hash, nonce.expires_at.as_millisecond())
 }

@@ -3,9 +3,10 @@
 //! ```text
 //! API    POST credentials/issue ─► offer ─► link
 //! wallet link ─► offer object ─► token (code spent) ─► nonce ─► credential (round and nonce spent, copy signed)
+//! wallet notification ─► told, copies that were lost revoked
 //! API    POST credentials/{id}/revoke ─► copies revoked ─► list signed ─► every verifier by visible_by
 //! ```
-//! Invariants: a code, a nonce and a round are spent by guards in the unit that uses them; a signature is made before anything is
+//! Invariants: a code, a try, a nonce, a proof and a round are spent by guards in the unit that uses them; a signature is made before anything is
 //! spent; a refusal of a known offer or grant is an event; claims and links stand sealed; no index is dealt twice.
 //!
 //! Start reading at [`offer`], then [`credential`].
@@ -18,14 +19,19 @@ pub mod http;
 pub mod index;
 mod jobs;
 mod metadata;
+pub mod notification;
 pub mod offer;
 pub mod page;
+pub mod possession;
+mod qr;
 pub mod revoke;
 mod signer;
 pub mod status_list;
 pub mod store;
+mod trust;
 
 use ::store::Store;
+use ::credential::trust::PathCache;
 use custody::Custody;
 use std::sync::Arc;
 
@@ -43,6 +49,7 @@ pub struct Issuer {
     documents: Arc<metadata::Documents>,
     dealer: Arc<index::Dealer>,
     signing: Arc<status_list::Signing>,
+    paths: Arc<PathCache>,
 }
 
 impl Issuer {
@@ -61,6 +68,7 @@ impl Issuer {
             parsed: Arc::default(),
             dealer: Arc::default(),
             signing: Arc::default(),
+            paths: Arc::default(),
         }
     }
 }

@@ -5,9 +5,13 @@ use crate::credential_type::TYPES_MAX;
 use ::store::{Ctx, Memo, StoreFault, TenantId};
 use openid::oauth::AuthorizationServerMetadata;
 use openid::vci::IssuerMetadata;
+use openid::vci::metadata::BatchIssuance;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
+
+/// A smaller batch is none (OpenID4VCI 1.0, 12.2.4).
+const BATCH_SIZE_MIN: usize = 2;
 
 /// Documents kept written out: one of each of a thousand tenants, a KiB and more each.
 pub(crate) const DOCUMENTS_MAX: usize = 1_024;
@@ -41,13 +45,15 @@ impl Issuer {
 
     async fn issuer_metadata(&self, ctx: &Ctx, tenant: &str) -> Result<IssuerMetadata, StoreFault> {
         let issuer = self.config.issuer(tenant);
+        let batch_size = self.config.batch_size;
         let kinds = self.kinds(ctx, "", TYPES_MAX).await?;
         Ok(IssuerMetadata {
             credential_endpoint: format!("{issuer}/vci/credential"),
             nonce_endpoint: Some(format!("{issuer}/vci/nonce")),
+            notification_endpoint: Some(format!("{issuer}/vci/notification")),
             credential_issuer: issuer,
             authorization_servers: Vec::new(),
-            batch_credential_issuance: None,
+            batch_credential_issuance: (batch_size >= BATCH_SIZE_MIN).then_some(BatchIssuance { batch_size }),
             display: Vec::new(),
             credential_configurations_supported: kinds
                 .into_iter()
@@ -60,5 +66,7 @@ impl Issuer {
     pub fn server_metadata(&self, tenant: &str) -> AuthorizationServerMetadata {
         let issuer = self.config.issuer(tenant);
         AuthorizationServerMetadata::pre_authorized(&issuer, format!("{issuer}/vci/token"))
+            .with_dpop()
+            .with_attestation(self.config.wallet_attestation_required)
     }
 }

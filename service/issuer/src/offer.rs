@@ -6,10 +6,12 @@ use crate::{Issuer, signer};
 use ::store::{CommitError, Committed, Ctx, Refused, Stmt, StoreFault, Unit, id};
 use credential::sd_jwt::{self, Subject, Validity};
 use crypto::jwk::Jwk;
+use crypto::secret::Secret;
 use crypto::{base64, hash};
 use custody::{SignError, SignerInfo};
 use jiff::{SignedDuration, Timestamp};
-use openid::vci::{CredentialOffer, OfferLink};
+use openid::vci::tx_code;
+use openid::vci::{CredentialOffer, OfferLink, TxCode, TxCodeLock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use tlog::event::Event;
 
 /// Longest life of an offer, seconds: whoever intercepts the link has that long.
 pub const OFFER_TTL_S_MAX: u64 = 3_600;
+/// Longest life of an offer with a transaction code, seconds: the link alone redeems nothing, and letters take days.
+pub const OFFER_TTL_TX_CODE_S_MAX: u64 = 7 * 86_400;
 /// Longest life of a credential, seconds: 10 years, the life of the tenant's root.
 pub const VALID_FOR_S_MAX: u64 = 3_650 * 86_400;
 /// Bytes of a subject reference: an account number or a UUID.
@@ -25,6 +29,12 @@ pub const SUBJECT_REF_BYTES_MAX: usize = 256;
 
 /// Bytes that issuer, status and holder's key of a copy take at most: two addresses of ours and an RSA key of 4096 bits.
 const SUBJECT_BYTES_MAX: usize = 4 << 10;
+
+/// A form of transaction codes that is not made.
+const TX_CODE_FORM: OfferError = OfferError::Bound {
+    pointer: "/tx_code",
+    rule: "is true, or has a length of 6 to 16, an input_mode of numeric or text, and a description of at most 300 characters",
+};
 
 /// What somebody asks to have issued.
 pub struct NewCredential {
@@ -40,6 +50,10 @@ pub struct NewCredential {
     pub valid_for_s: Option<u64>,
     /// Whom it is about, in the caller's words.
     pub subject_ref: Option<String>,
+    /// The transaction code that the wallet must send, if one.
+    pub tx_code: Option<TxCode>,
+    /// Copies that one request gets at most; none: as many as the issuer allows.
+    pub copies_max: Option<u64>,
 }
 
 /// An offer as its maker sees it.
@@ -54,6 +68,10 @@ pub struct Offered {
     pub format: String,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// Whether the wallet must send a transaction code.
+    pub tx_code_required: bool,
+    /// The transaction code; only in the answer that makes the offer.
+    pub tx_code: Option<Secret<String>>,
     /// Its links, while it is open.
     pub links: Option<Links>,
 }
@@ -73,6 +91,9 @@ pub struct Links {
 struct StoredLinks {
     link: String,
     code: String,
+    /// How the transaction code is asked for; the code itself stands nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tx_code: Option<TxCode>,
 }
 
 /// Why there is no offer.
@@ -147,6 +168,8 @@ impl Issuer {
         mark: Option<Stmt>,
     ) -> Result<(Offered, Committed), OfferError> {
         let kind = self.wanted(ctx, &asked).await?;
+        let tx_code = tx_code_form(&asked)?;
+        let copies_max = self.copies_of(&asked)?;
         let ttl_s = self.life_of(&asked, &kind)?;
         let valid_for_s = asked.valid_for_s.map_or(kind.valid_for_s, u64::cast_signed);
         let left_s = self.config.signer_min_left_s;
@@ -157,7 +180,9 @@ impl Issuer {
         let stored = StoredLinks {
             link: base64::url_encode(&ctx.random::<32>()),
             code: base64::url_encode(&ctx.random::<32>()),
+            tx_code,
         };
+        let (tx_code, lock) = self.tx_code_of(ctx, &offer_id, stored.tx_code.as_ref()).await?;
         let expires_at = ctx.now + SignedDuration::from_secs(ttl_s.cast_signed());
         let dataset = Value::Object(asked.claims).to_string();
         let subject = asked.subject_ref.as_deref();
@@ -173,6 +198,7 @@ impl Issuer {
                 code_sha256: hash::sha256(stored.code.as_bytes()),
                 links: serde_json::json!(stored).to_string().as_bytes(),
                 expires_at_ms: expires_at.as_millisecond(),
+                tx_code: lock,
             },
         )
         .await?;
@@ -184,7 +210,7 @@ impl Issuer {
             configurations: vec![kind.name.clone()],
         };
         let mut unit = Unit::new(event)
-            .put(store::put_credential(&credential_id, &kind.name, sealed, valid_for_s))
+            .put(store::put_credential(&credential_id, &kind.name, sealed, valid_for_s, copies_max))
             .put(put_offer);
         if let Some(mark) = mark {
             unit = unit.guard(mark, OfferLost::Mark);
@@ -197,9 +223,33 @@ impl Issuer {
             state: "open".into(),
             format: kind.format.clone(),
             expires_at,
+            tx_code_required: tx_code.is_some(),
+            tx_code,
             links,
         };
         Ok((offered, committed))
+    }
+
+    /// A fresh transaction code of this form, and what is kept of it.
+    async fn tx_code_of(
+        &self,
+        ctx: &Ctx,
+        offer: &str,
+        form: Option<&TxCode>,
+    ) -> Result<(Option<Secret<String>>, Option<TxCodeLock>), StoreFault> {
+        let Some(form) = form else { return Ok((None, None)) };
+        let code = tx_code::make(form, &mut || ctx.random());
+        let mac = self.tx_codes(ctx).await?.mac(offer, code.expose());
+        Ok((Some(code), Some(TxCodeLock { mac, tries_left: self.config.tx_code_tries })))
+    }
+
+    fn copies_of(&self, asked: &NewCredential) -> Result<usize, OfferError> {
+        let most = self.config.batch_size;
+        let wanted = asked.copies_max.map_or(Some(most), |copies| usize::try_from(copies).ok());
+        wanted.filter(|copies| (1..=most).contains(copies)).ok_or(OfferError::Bound {
+            pointer: "/copies_max",
+            rule: "is 1 to the batch_size of the metadata",
+        })
     }
 
     /// The type that is named, or the only one of the format.
@@ -224,8 +274,12 @@ impl Issuer {
             return Err(OfferError::FormatMismatch);
         }
         let ttl_s = asked.offer_ttl_s.unwrap_or(self.config.offer_ttl_s);
-        if !(1..=OFFER_TTL_S_MAX).contains(&ttl_s) {
-            return Err(OfferError::Bound { pointer: "/offer_ttl_s", rule: "is 1 to 3600 seconds" });
+        let (most, rule) = match asked.tx_code {
+            Some(_) => (OFFER_TTL_TX_CODE_S_MAX, "is 1 to 604800 seconds"),
+            None => (OFFER_TTL_S_MAX, "is 1 to 3600 seconds, with a transaction code to 604800"),
+        };
+        if !(1..=most).contains(&ttl_s) {
+            return Err(OfferError::Bound { pointer: "/offer_ttl_s", rule });
         }
         if asked.valid_for_s.is_some_and(|s| !(1..=VALID_FOR_S_MAX).contains(&s)) {
             return Err(OfferError::Bound { pointer: "/valid_for_s", rule: "is 1 second to 3650 days" });
@@ -319,6 +373,8 @@ impl Issuer {
             state,
             format: kind.format.clone(),
             expires_at,
+            tx_code_required: row.tx_code.is_some(),
+            tx_code: None,
             links,
         })
     }
@@ -326,10 +382,16 @@ impl Issuer {
     fn links(&self, tenant: &str, configuration: &str, stored: &StoredLinks) -> Links {
         let issuer = self.config.issuer(tenant);
         let credential_offer_uri = format!("{issuer}/vci/offer/{}", stored.link);
-        let offer =
-            CredentialOffer::pre_authorized(&issuer, &[configuration.to_owned()], stored.code.clone(), None);
+        let configurations = [configuration.to_owned()];
+        let (code, tx_code) = (stored.code.clone(), stored.tx_code.clone());
+        let offer = CredentialOffer::pre_authorized(&issuer, &configurations, code, tx_code);
         Links { offer_uri: OfferLink::to(&credential_offer_uri), credential_offer_uri, offer }
     }
+}
+
+/// The form of the transaction code that is asked for, with what was left open filled in.
+fn tx_code_form(asked: &NewCredential) -> Result<Option<TxCode>, OfferError> {
+    asked.tx_code.clone().map(|form| tx_code::completed(form).ok_or(TX_CODE_FORM)).transpose()
 }
 
 /// Makes a draft for nobody, so that what is offered can also be issued: a wallet learns nothing of bounds that the dataset breaks.

@@ -1,8 +1,16 @@
-//! All SQL of the room.
+//! All SQL of the room; that of status lists in [`list`].
+
+mod list;
 
 use crypto::secret::Secret;
+use openid::vci::TxCodeLock;
 use store::{Ctx, Field, Migrations, Row, Stmt, Store, StoreFault};
 use tenancy::After;
+
+pub(crate) use list::{
+    ListRow, blocks_left, close_lists, due_lists, list, lists, next_block, next_list, put_blocks, put_list, revoked, seal_block,
+    sign_list,
+};
 
 /// The room's migrations.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -10,6 +18,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     list: &[
         ("0001_credentials.sql", include_str!("migrations/0001_credentials.sql")),
         ("0002_revoked.sql", include_str!("migrations/0002_revoked.sql")),
+        ("0003_wallets.sql", include_str!("migrations/0003_wallets.sql")),
     ],
 };
 
@@ -31,6 +40,8 @@ pub const STATEMENTS: &[&str] = &[
     OFFER_BY_CODE,
     OFFERS,
     SPEND_OFFER,
+    TAKE_TRY,
+    LOCK_OFFER,
     CANCEL_OFFER,
     EXPIRE_OFFER,
     LATE_OFFERS,
@@ -39,6 +50,12 @@ pub const STATEMENTS: &[&str] = &[
     SPEND_ROUND,
     END_GRANTS,
     PUT_COPY,
+    PUT_NOTIFICATION,
+    NOTIFICATION,
+    NOTIFIED,
+    REVOKE_NOTIFIED,
+    NOTIFIED_COUNT,
+    FORGET_NOTIFICATIONS,
     COPIES,
     COPIES_COUNT,
     SPEND_NONCE,
@@ -49,32 +66,32 @@ pub const STATEMENTS: &[&str] = &[
     FORGET_DATASETS,
     FORGET_COPIES,
     FORGET_CREDENTIALS,
-    PUT_LIST,
-    LIST,
-    LISTS,
-    NEXT_LIST,
-    TOUCH_LIST,
-    SIGN_LIST,
-    CLOSE_LISTS,
-    DUE_LISTS,
-    REVOKED_INDICES,
-    PUT_BLOCKS,
-    PUT_BLOCK,
-    NEXT_BLOCK,
-    TAKE_BLOCK,
-    BLOCKS_LEFT,
+    list::PUT_LIST,
+    list::LIST,
+    list::LISTS,
+    list::NEXT_LIST,
+    list::TOUCH_LIST,
+    list::SIGN_LIST,
+    list::CLOSE_LISTS,
+    list::DUE_LISTS,
+    list::REVOKED_INDICES,
+    list::PUT_BLOCKS,
+    list::PUT_BLOCK,
+    list::NEXT_BLOCK,
+    list::TAKE_BLOCK,
+    list::BLOCKS_LEFT,
 ];
 
 macro_rules! offer_columns {
     () => {
-        "o.offer_id, o.credential_id, o.links, o.state, o.created_at_ms, o.expires_at_ms"
+        "o.offer_id, o.credential_id, o.links, o.state, o.created_at_ms, o.expires_at_ms, o.tx_code_mac, o.tx_code_tries"
     };
 }
 
 macro_rules! credential_columns {
     () => {
         "c.credential_id, c.type, c.status, c.reason, c.subject, c.dataset, c.valid_for_s, c.expires_at_ms, c.created_at_ms,
-         c.changed_at_ms"
+         c.changed_at_ms, c.copies_max"
     };
 }
 
@@ -94,9 +111,9 @@ macro_rules! offered {
 }
 
 /// Columns of [`offer_columns`], so that a joined credential begins behind them.
-const OFFER_WIDTH: usize = 6;
+const OFFER_WIDTH: usize = 8;
 /// Columns of a grant, as [`GRANT`] reads them.
-const GRANT_WIDTH: usize = 6;
+const GRANT_WIDTH: usize = 7;
 
 const PUT_TYPE: &str =
     "INSERT INTO issuer_type (tenant_id, name, format, vct, claims, valid_for_s, version, created_at_ms)
@@ -106,14 +123,14 @@ const TYPE: &str = "SELECT name, format, vct, claims, valid_for_s, version, crea
 const TYPES: &str = "SELECT name, format, vct, claims, valid_for_s, version, created_at_ms FROM issuer_type
      WHERE tenant_id = :tenant AND name > $1 ORDER BY name LIMIT $2";
 const PUT_CREDENTIAL: &str = "INSERT INTO issuer_credential
-     (tenant_id, credential_id, type, status, subject, dataset, valid_for_s, created_at_ms, changed_at_ms)
-     VALUES (:tenant, $1, $2, 'offered', $3, $4, $5, :now, :now)";
+     (tenant_id, credential_id, type, status, subject, dataset, valid_for_s, created_at_ms, changed_at_ms, copies_max)
+     VALUES (:tenant, $1, $2, 'offered', $3, $4, $5, :now, :now, $6)";
 const CREDENTIAL: &str =
     "SELECT credential_id, type, status, reason, subject, dataset, valid_for_s, expires_at_ms, created_at_ms,
-     changed_at_ms FROM issuer_credential WHERE tenant_id = :tenant AND credential_id = $1";
+     changed_at_ms, copies_max FROM issuer_credential WHERE tenant_id = :tenant AND credential_id = $1";
 const CREDENTIALS: &str =
     "SELECT credential_id, type, status, reason, subject, dataset, valid_for_s, expires_at_ms, created_at_ms,
-     changed_at_ms FROM issuer_credential
+     changed_at_ms, copies_max FROM issuer_credential
      WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND credential_id > $2))
      ORDER BY created_at_ms, credential_id LIMIT $3";
 const ISSUED: &str = "UPDATE issuer_credential SET status = 'valid', expires_at_ms = $2, changed_at_ms = :now
@@ -124,29 +141,36 @@ const REVOKE: &str =
 const REVOKE_COPIES: &str =
     "UPDATE issuer_copy SET status = 'revoked' WHERE tenant_id = :tenant AND credential_id = $1";
 const PUT_OFFER: &str = "INSERT INTO issuer_offer
-     (tenant_id, offer_id, credential_id, link_sha256, code_sha256, links, state, created_at_ms, expires_at_ms)
-     VALUES (:tenant, $1, $2, $3, $4, $5, 'open', :now, $6)";
+     (tenant_id, offer_id, credential_id, link_sha256, code_sha256, links, state, created_at_ms, expires_at_ms,
+      tx_code_mac, tx_code_tries)
+     VALUES (:tenant, $1, $2, $3, $4, $5, 'open', :now, $6, $7, $8)";
 const OFFER_BY_ID: &str = offered!("o.offer_id = $1");
 const OFFER_OF: &str = offered!("o.credential_id = $1 ORDER BY o.created_at_ms DESC LIMIT 1");
 const OFFER_BY_LINK: &str = offered!("o.link_sha256 = $1");
 const OFFER_BY_CODE: &str = offered!("o.code_sha256 = $1");
 const OFFERS: &str =
-    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
-     WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND offer_id > $2))
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms, tx_code_mac, tx_code_tries
+     FROM issuer_offer WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND offer_id > $2))
      ORDER BY created_at_ms, offer_id LIMIT $3";
 const SPEND_OFFER: &str = "UPDATE issuer_offer SET state = 'spent'
-     WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND expires_at_ms > :now";
+     WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND expires_at_ms > :now
+     AND (tx_code_mac IS NULL OR tx_code_tries > 0)";
+const TAKE_TRY: &str = "UPDATE issuer_offer SET tx_code_tries = tx_code_tries - 1
+     WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND tx_code_tries > 1";
+const LOCK_OFFER: &str = "UPDATE issuer_offer SET tx_code_tries = 0, state = 'locked'
+     WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND tx_code_tries = 1";
 const CANCEL_OFFER: &str = "UPDATE issuer_offer SET state = 'cancelled' WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open'";
 const EXPIRE_OFFER: &str = "UPDATE issuer_offer SET state = 'expired'
      WHERE tenant_id = :tenant AND offer_id = $1 AND state = 'open' AND expires_at_ms <= :now";
 const LATE_OFFERS: &str =
-    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms FROM issuer_offer
-     WHERE tenant_id = :tenant AND state = 'open' AND expires_at_ms <= :now ORDER BY expires_at_ms LIMIT $1";
+    "SELECT offer_id, credential_id, links, state, created_at_ms, expires_at_ms, tx_code_mac, tx_code_tries
+     FROM issuer_offer WHERE tenant_id = :tenant AND state = 'open' AND expires_at_ms <= :now ORDER BY expires_at_ms LIMIT $1";
 const PUT_GRANT: &str = "INSERT INTO issuer_grant
-     (tenant_id, grant_id, offer_id, credential_id, token_sha256, client_id, rounds_left, created_at_ms, expires_at_ms)
-     VALUES (:tenant, $1, $2, $3, $4, $5, $6, :now, $7)";
+     (tenant_id, grant_id, offer_id, credential_id, token_sha256, client_id, rounds_left, created_at_ms, expires_at_ms,
+      dpop_jkt)
+     VALUES (:tenant, $1, $2, $3, $4, $5, $6, :now, $7, $8)";
 const GRANT: &str = concat!(
-    "SELECT g.grant_id, g.offer_id, g.credential_id, g.client_id, g.rounds_left, g.expires_at_ms, ",
+    "SELECT g.grant_id, g.offer_id, g.credential_id, g.client_id, g.rounds_left, g.expires_at_ms, g.dpop_jkt, ",
     credential_columns!(),
     " FROM issuer_grant g JOIN issuer_credential c ON c.tenant_id = g.tenant_id AND c.credential_id = g.credential_id
      WHERE g.tenant_id = :tenant AND g.token_sha256 = $1"
@@ -156,9 +180,20 @@ const SPEND_ROUND: &str = "UPDATE issuer_grant SET rounds_left = rounds_left - 1
 const END_GRANTS: &str =
     "UPDATE issuer_grant SET rounds_left = 0 WHERE tenant_id = :tenant AND credential_id = $1";
 const PUT_COPY: &str = "INSERT INTO issuer_copy
-     (tenant_id, credential_id, copy, configuration, list, idx, key_id, status, issued_at_ms, expires_at_ms)
-     SELECT :tenant, $1, COALESCE(MAX(copy), 0) + 1, $2, $3, $4, $5, 'valid', :now, $6 FROM issuer_copy
+     (tenant_id, credential_id, copy, configuration, list, idx, key_id, status, issued_at_ms, expires_at_ms,
+      notification_sha256)
+     SELECT :tenant, $1, COALESCE(MAX(copy), 0) + 1, $2, $3, $4, $5, 'valid', :now, $6, $7 FROM issuer_copy
      WHERE tenant_id = :tenant AND credential_id = $1";
+const PUT_NOTIFICATION: &str = "INSERT INTO issuer_notification
+     (tenant_id, sha256, grant_id, credential_id, event, created_at_ms) VALUES (:tenant, $1, $2, $3, '', :now)";
+const NOTIFICATION: &str =
+    "SELECT event FROM issuer_notification WHERE tenant_id = :tenant AND sha256 = $1 AND grant_id = $2";
+const NOTIFIED: &str = "UPDATE issuer_notification SET event = $2
+     WHERE tenant_id = :tenant AND sha256 = $1 AND event = $3";
+const REVOKE_NOTIFIED: &str = "UPDATE issuer_copy SET status = 'revoked'
+     WHERE tenant_id = :tenant AND credential_id = $1 AND notification_sha256 = $2";
+const NOTIFIED_COUNT: &str = "SELECT COUNT(*) FROM issuer_copy
+     WHERE tenant_id = :tenant AND credential_id = $1 AND notification_sha256 = $2 AND status = 'valid'";
 const COPIES: &str = "SELECT copy, configuration, list, idx, status, expires_at_ms FROM issuer_copy
      WHERE tenant_id = :tenant AND credential_id = $1 ORDER BY copy";
 const COPIES_COUNT: &str =
@@ -178,48 +213,10 @@ const FORGET_DATASETS: &str = "UPDATE issuer_credential SET dataset = NULL,
      AND NOT EXISTS (SELECT 1 FROM issuer_grant WHERE issuer_grant.tenant_id = :tenant AND rounds_left > 0
        AND issuer_grant.expires_at_ms > :now AND issuer_grant.credential_id = issuer_credential.credential_id)";
 const FORGET_COPIES: &str = "DELETE FROM issuer_copy WHERE tenant_id = :tenant AND expires_at_ms < $1";
+const FORGET_NOTIFICATIONS: &str =
+    "DELETE FROM issuer_notification WHERE tenant_id = :tenant AND created_at_ms < $1";
 const FORGET_CREDENTIALS: &str = "DELETE FROM issuer_credential WHERE tenant_id = :tenant
      AND (expires_at_ms < $1 OR (expires_at_ms IS NULL AND dataset IS NULL AND changed_at_ms < $1))";
-const PUT_LIST: &str = "INSERT INTO issuer_status_list
-     (tenant_id, list, entries, state, version, signed_version, signed_at_ms, token, created_at_ms)
-     VALUES (:tenant, $1, $2, 'open', 1, 0, 0, '', :now) ON CONFLICT DO NOTHING";
-const LIST: &str =
-    "SELECT list, entries, state, version, signed_version, signed_at_ms, token FROM issuer_status_list
-     WHERE tenant_id = :tenant AND list = $1";
-const LISTS: &str =
-    "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
-     WHERE tenant_id = :tenant AND list > $1 ORDER BY list LIMIT $2";
-const NEXT_LIST: &str =
-    "SELECT COALESCE(MAX(list), -1) + 1 FROM issuer_status_list WHERE tenant_id = :tenant";
-const TOUCH_LIST: &str =
-    "UPDATE issuer_status_list SET version = version + 1 WHERE tenant_id = :tenant AND list IN
-     (SELECT list FROM issuer_copy WHERE tenant_id = :tenant AND credential_id = $1)";
-const SIGN_LIST: &str = "UPDATE issuer_status_list SET token = $3, signed_version = $2, signed_at_ms = :now
-     WHERE tenant_id = :tenant AND list = $1 AND signed_version <= $2";
-const CLOSE_LISTS: &str = "UPDATE issuer_status_list SET state = 'full'
-     WHERE tenant_id = :tenant AND list < $1 AND state = 'open'";
-const DUE_LISTS: &str =
-    "SELECT list, entries, state, version, signed_version, signed_at_ms, '' FROM issuer_status_list
-     WHERE tenant_id = :tenant AND (version > signed_version OR signed_at_ms <= $1) ORDER BY list";
-const REVOKED_INDICES: &str =
-    "SELECT idx FROM issuer_copy WHERE tenant_id = :tenant AND list = $1 AND status = 'revoked'
-     AND idx > $2 ORDER BY idx LIMIT $3";
-const PUT_BLOCKS: &str = "INSERT INTO issuer_status_block (tenant_id, list, block, indices) VALUES
-     (:tenant, $1, $2, $3), (:tenant, $1, $4, $5), (:tenant, $1, $6, $7), (:tenant, $1, $8, $9),
-     (:tenant, $1, $10, $11), (:tenant, $1, $12, $13), (:tenant, $1, $14, $15), (:tenant, $1, $16, $17),
-     (:tenant, $1, $18, $19), (:tenant, $1, $20, $21), (:tenant, $1, $22, $23), (:tenant, $1, $24, $25),
-     (:tenant, $1, $26, $27), (:tenant, $1, $28, $29), (:tenant, $1, $30, $31), (:tenant, $1, $32, $33)";
-const PUT_BLOCK: &str =
-    "INSERT INTO issuer_status_block (tenant_id, list, block, indices) VALUES (:tenant, $1, $2, $3)";
-const NEXT_BLOCK: &str = "SELECT list, block, indices FROM issuer_status_block WHERE tenant_id = :tenant
-     ORDER BY list, block LIMIT 1";
-const TAKE_BLOCK: &str =
-    "DELETE FROM issuer_status_block WHERE tenant_id = :tenant AND list = $1 AND block = $2";
-const BLOCKS_LEFT: &str = "SELECT COUNT(*) FROM issuer_status_block WHERE tenant_id = :tenant";
-
-/// Blocks that one statement of [`put_blocks`] writes.
-pub(crate) const BLOCKS_A_STATEMENT: usize = 16;
-
 /// A credential type as it is stored.
 pub(crate) struct TypeRow {
     pub(crate) name: String,
@@ -243,6 +240,7 @@ pub(crate) struct CredentialRow {
     pub(crate) expires_at_ms: Option<i64>,
     pub(crate) created_at_ms: i64,
     pub(crate) changed_at_ms: i64,
+    pub(crate) copies_max: i64,
 }
 
 /// An offer, its links still sealed.
@@ -253,6 +251,7 @@ pub(crate) struct OfferRow {
     pub(crate) state: String,
     pub(crate) created_at_ms: i64,
     pub(crate) expires_at_ms: i64,
+    pub(crate) tx_code: Option<TxCodeLock>,
 }
 
 /// A grant behind an access token.
@@ -263,6 +262,8 @@ pub(crate) struct GrantRow {
     pub(crate) client_id: Option<String>,
     pub(crate) rounds_left: i64,
     pub(crate) expires_at_ms: i64,
+    /// Thumbprint of the key that the token is bound to.
+    pub(crate) dpop_jkt: Option<[u8; 32]>,
 }
 
 /// One copy.
@@ -273,17 +274,6 @@ pub(crate) struct CopyRow {
     pub(crate) idx: i64,
     pub(crate) status: String,
     pub(crate) expires_at_ms: i64,
-}
-
-/// A status list.
-pub(crate) struct ListRow {
-    pub(crate) list: i64,
-    pub(crate) entries: i64,
-    pub(crate) state: String,
-    pub(crate) version: i64,
-    pub(crate) signed_version: i64,
-    pub(crate) signed_at_ms: i64,
-    pub(crate) token: String,
 }
 
 pub(crate) fn put_type(row: &TypeRow) -> Stmt {
@@ -329,13 +319,20 @@ pub(crate) async fn seal_credential(
     Ok(Sealed { subject, dataset: store.sealed(ctx, dataset_field(id), dataset).await? })
 }
 
-pub(crate) fn put_credential(id: &str, kind: &str, sealed: Sealed, valid_for_s: i64) -> Stmt {
+pub(crate) fn put_credential(
+    id: &str,
+    kind: &str,
+    sealed: Sealed,
+    valid_for_s: i64,
+    copies_max: usize,
+) -> Stmt {
     Stmt::new(PUT_CREDENTIAL)
         .text(id)
         .text(kind)
         .opt_blob(sealed.subject)
         .blob(sealed.dataset)
         .int(valid_for_s)
+        .int(copies_max as i64)
 }
 
 pub(crate) async fn credential(
@@ -391,7 +388,7 @@ pub(crate) fn revoke(credential: &str, reason: &str) -> Stmt {
 
 /// Copies, open grants and lists that a revocation touches.
 pub(crate) fn revoke_copies(credential: &str) -> [Stmt; 3] {
-    [REVOKE_COPIES, END_GRANTS, TOUCH_LIST].map(|sql| Stmt::new(sql).text(credential))
+    [REVOKE_COPIES, END_GRANTS, list::TOUCH_LIST].map(|sql| Stmt::new(sql).text(credential))
 }
 
 /// An offer as it is made.
@@ -402,6 +399,7 @@ pub(crate) struct NewOffer<'a> {
     pub(crate) code_sha256: [u8; 32],
     pub(crate) links: &'a [u8],
     pub(crate) expires_at_ms: i64,
+    pub(crate) tx_code: Option<TxCodeLock>,
 }
 
 pub(crate) async fn put_offer(store: &Store, ctx: &Ctx, offer: &NewOffer<'_>) -> Result<Stmt, StoreFault> {
@@ -412,7 +410,9 @@ pub(crate) async fn put_offer(store: &Store, ctx: &Ctx, offer: &NewOffer<'_>) ->
         .blob(offer.link_sha256)
         .blob(offer.code_sha256)
         .blob(links)
-        .int(offer.expires_at_ms))
+        .int(offer.expires_at_ms)
+        .opt_blob(offer.tx_code.map(|lock| lock.mac.to_vec()))
+        .int(offer.tx_code.map_or(0, |lock| i64::from(lock.tries_left))))
 }
 
 /// How an offer is looked up.
@@ -466,6 +466,16 @@ pub(crate) fn spend_offer(id: &str) -> Stmt {
     Stmt::new(SPEND_OFFER).text(id)
 }
 
+/// Takes one of several tries for an offer's transaction code.
+pub(crate) fn take_try(id: &str) -> Stmt {
+    Stmt::new(TAKE_TRY).text(id)
+}
+
+/// Takes the last try.
+pub(crate) fn lock_offer(id: &str) -> Stmt {
+    Stmt::new(LOCK_OFFER).text(id)
+}
+
 pub(crate) fn cancel_offer(id: &str) -> Stmt {
     Stmt::new(CANCEL_OFFER).text(id)
 }
@@ -483,6 +493,7 @@ pub(crate) fn put_grant(row: &GrantRow, token_sha256: [u8; 32]) -> Stmt {
         .opt_text(row.client_id.as_deref())
         .int(row.rounds_left)
         .int(row.expires_at_ms)
+        .opt_blob(row.dpop_jkt.map(|jkt| jkt.to_vec()))
 }
 
 /// The grant behind an access token, and its credential.
@@ -500,6 +511,7 @@ pub(crate) async fn grant(
             client_id: row.opt_text(3)?,
             rounds_left: row.int(4)?,
             expires_at_ms: row.int(5)?,
+            dpop_jkt: row.opt_blob(6)?.map(|jkt| hash_of("issuer_grant.dpop_jkt", jkt)).transpose()?,
         };
         Ok((grant, credential_row(&row, GRANT_WIDTH)?))
     })
@@ -510,7 +522,8 @@ pub(crate) fn spend_round(grant: &str) -> Stmt {
     Stmt::new(SPEND_ROUND).text(grant)
 }
 
-pub(crate) fn spend_nonce(sha256: [u8; 32], expires_at_ms: i64) -> Stmt {
+/// Spends what counts once: a `c_nonce`, the `jti` of a proof.
+pub(crate) fn spend(sha256: [u8; 32], expires_at_ms: i64) -> Stmt {
     Stmt::new(SPEND_NONCE).blob(sha256).int(expires_at_ms)
 }
 
@@ -526,6 +539,8 @@ pub(crate) struct NewCopy<'a> {
     pub(crate) idx: i64,
     pub(crate) key_id: &'a str,
     pub(crate) expires_at_ms: i64,
+    /// SHA-256 of the id that a notification about it names.
+    pub(crate) notification_sha256: [u8; 32],
 }
 
 pub(crate) fn put_copy(copy: &NewCopy<'_>) -> Stmt {
@@ -536,6 +551,43 @@ pub(crate) fn put_copy(copy: &NewCopy<'_>) -> Stmt {
         .int(copy.idx)
         .text(copy.key_id)
         .int(copy.expires_at_ms)
+        .blob(copy.notification_sha256)
+}
+
+pub(crate) fn put_notification(sha256: [u8; 32], grant: &str, credential: &str) -> Stmt {
+    Stmt::new(PUT_NOTIFICATION).blob(sha256).text(grant).text(credential)
+}
+
+/// What was told last under this id, if the id was given out to this grant; empty for nothing yet.
+pub(crate) async fn notification(
+    store: &Store,
+    ctx: &Ctx,
+    sha256: [u8; 32],
+    grant: &str,
+) -> Result<Option<String>, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(NOTIFICATION).blob(sha256).text(grant)).await?;
+    row.map(|row| row.text(0)).transpose()
+}
+
+/// Keeps what is told now, if `before` is still what was told last.
+pub(crate) fn notified(sha256: [u8; 32], event: &str, before: &str) -> Stmt {
+    Stmt::new(NOTIFIED).blob(sha256).text(event).text(before)
+}
+
+/// Copies of this notification id that are valid.
+pub(crate) async fn notified_count(
+    store: &Store,
+    ctx: &Ctx,
+    credential: &str,
+    sha256: [u8; 32],
+) -> Result<u64, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(NOTIFIED_COUNT).text(credential).blob(sha256)).await?;
+    Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0).unsigned_abs())
+}
+
+/// Revokes the copies of one answer and says so in their lists.
+pub(crate) fn revoke_notified(credential: &str, sha256: [u8; 32]) -> [Stmt; 2] {
+    [Stmt::new(REVOKE_NOTIFIED).text(credential).blob(sha256), Stmt::new(list::TOUCH_LIST).text(credential)]
 }
 
 pub(crate) async fn copies(store: &Store, ctx: &Ctx, credential: &str) -> Result<Vec<CopyRow>, StoreFault> {
@@ -553,120 +605,13 @@ pub(crate) async fn copies(store: &Store, ctx: &Ctx, credential: &str) -> Result
     rows.iter().map(copy).collect()
 }
 
-/// Copies that one answer lists: three requests of ten copies.
-const COPIES_MAX: usize = 100;
+/// Copies that one answer lists: ten requests of the largest batch.
+const COPIES_MAX: usize = 320;
 
 pub(crate) async fn copies_count(store: &Store, ctx: &Ctx, credential: &str) -> Result<u64, StoreFault> {
     let row = store.read(ctx).one(Stmt::new(COPIES_COUNT).text(credential)).await?;
     Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0).unsigned_abs())
 }
-
-pub(crate) fn put_list(list: i64, entries: u32) -> Stmt {
-    Stmt::new(PUT_LIST).int(list).int(i64::from(entries))
-}
-
-/// All blocks of one list, [`BLOCKS_A_STATEMENT`] to a statement; what is left over, one to a statement.
-pub(crate) fn put_blocks(list: i64, sealed: Vec<Vec<u8>>) -> Vec<Stmt> {
-    let full = sealed.len() / BLOCKS_A_STATEMENT;
-    let mut numbered = (0..).zip(sealed);
-    let mut stmts = Vec::with_capacity(full + BLOCKS_A_STATEMENT);
-    for _ in 0..full {
-        let sixteen = numbered.by_ref().take(BLOCKS_A_STATEMENT);
-        let first = Stmt::new(PUT_BLOCKS).int(list);
-        stmts.push(sixteen.fold(first, |stmt, (number, indices)| stmt.int(number).blob(indices)));
-    }
-    stmts.extend(numbered.map(|(number, indices)| Stmt::new(PUT_BLOCK).int(list).int(number).blob(indices)));
-    stmts
-}
-
-pub(crate) async fn seal_block(
-    store: &Store,
-    ctx: &Ctx,
-    list: i64,
-    block: i64,
-    plain: &[u8],
-) -> Result<Vec<u8>, StoreFault> {
-    store.sealed(ctx, block_field(&block_row(list, block)), plain).await
-}
-
-/// The next block that nobody has taken, with the statement that takes it.
-pub(crate) struct FoundBlock {
-    pub(crate) list: i64,
-    pub(crate) indices: Secret<Vec<u8>>,
-    pub(crate) take: Stmt,
-}
-
-pub(crate) async fn next_block(store: &Store, ctx: &Ctx) -> Result<Option<FoundBlock>, StoreFault> {
-    let Some(row) = store.read(ctx).one(Stmt::new(NEXT_BLOCK)).await? else { return Ok(None) };
-    let (list, block) = (row.int(0)?, row.int(1)?);
-    let indices = store.opened(ctx, block_field(&block_row(list, block)), &row.blob(2)?).await?;
-    Ok(Some(FoundBlock { list, indices, take: Stmt::new(TAKE_BLOCK).int(list).int(block) }))
-}
-
-pub(crate) async fn blocks_left(store: &Store, ctx: &Ctx) -> Result<u64, StoreFault> {
-    let row = store.read(ctx).one(Stmt::new(BLOCKS_LEFT)).await?;
-    Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0).unsigned_abs())
-}
-
-/// Lists before `list` take no new copies, but what blocks of them are left is still dealt.
-pub(crate) fn close_lists(list: i64) -> Stmt {
-    Stmt::new(CLOSE_LISTS).int(list)
-}
-
-/// The number that no list has yet.
-pub(crate) async fn next_list(store: &Store, ctx: &Ctx) -> Result<i64, StoreFault> {
-    store.read(ctx).one(Stmt::new(NEXT_LIST)).await?.map_or(Ok(0), |row| row.int(0))
-}
-
-pub(crate) async fn list(store: &Store, ctx: &Ctx, number: i64) -> Result<Option<ListRow>, StoreFault> {
-    store.read(ctx).one(Stmt::new(LIST).int(number)).await?.map(|row| list_row(&row)).transpose()
-}
-
-pub(crate) async fn lists(
-    store: &Store,
-    ctx: &Ctx,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<ListRow>, StoreFault> {
-    let rows = store.read(ctx).many(Stmt::new(LISTS).int(after).int(limit as i64), limit).await?;
-    rows.iter().map(list_row).collect()
-}
-
-/// Lists that changed since they were signed, or were signed at `signed_before_ms` or before.
-pub(crate) async fn due_lists(
-    store: &Store,
-    ctx: &Ctx,
-    signed_before_ms: i64,
-) -> Result<Vec<ListRow>, StoreFault> {
-    let rows = store.read(ctx).many(Stmt::new(DUE_LISTS).int(signed_before_ms), LISTS_MAX).await?;
-    rows.iter().map(list_row).collect()
-}
-
-/// Lists of one tenant that a tick looks at; a list holds 131,072 copies.
-const LISTS_MAX: usize = 1_000;
-
-pub(crate) fn sign_list(list: i64, version: i64, token: &str) -> Stmt {
-    Stmt::new(SIGN_LIST).int(list).int(version).text(token)
-}
-
-/// Every revoked index of a list, read in pages.
-pub(crate) async fn revoked(store: &Store, ctx: &Ctx, list: i64) -> Result<Vec<u64>, StoreFault> {
-    let (mut found, mut last) = (Vec::new(), -1);
-    loop {
-        let stmt = Stmt::new(REVOKED_INDICES).int(list).int(last).int(REVOKED_PAGE as i64);
-        let rows = store.read(ctx).many(stmt, REVOKED_PAGE).await?;
-        for row in &rows {
-            last = row.int(0)?;
-            found.push(last.unsigned_abs());
-        }
-        if rows.len() < REVOKED_PAGE {
-            return Ok(found);
-        }
-    }
-}
-
-/// Indices read at once.
-const REVOKED_PAGE: usize = 8_192;
 
 /// What is past its time: spent nonces at once, datasets that nobody can fetch, ended offers and grants after a day, copies and
 /// credentials a year after their end. An offered credential that nobody can fetch any more is expired.
@@ -677,6 +622,7 @@ pub(crate) fn forget(day_ago_ms: i64, year_ago_ms: i64) -> Vec<Stmt> {
         Stmt::new(FORGET_OFFERS).int(day_ago_ms),
         Stmt::new(FORGET_GRANTS).int(day_ago_ms),
         Stmt::new(FORGET_COPIES).int(year_ago_ms),
+        Stmt::new(FORGET_NOTIFICATIONS).int(year_ago_ms),
         Stmt::new(FORGET_CREDENTIALS).int(year_ago_ms),
     ]
 }
@@ -706,6 +652,7 @@ fn credential_row(row: &Row, first: usize) -> Result<CredentialRow, StoreFault> 
         expires_at_ms: row.opt_int(first + 7)?,
         created_at_ms: row.int(first + 8)?,
         changed_at_ms: row.int(first + 9)?,
+        copies_max: row.int(first + 10)?,
     })
 }
 
@@ -717,19 +664,18 @@ fn offer_row(row: &Row) -> Result<OfferRow, StoreFault> {
         state: row.text(3)?,
         created_at_ms: row.int(4)?,
         expires_at_ms: row.int(5)?,
+        tx_code: match row.opt_blob(6)? {
+            Some(mac) => Some(TxCodeLock {
+                mac: hash_of("issuer_offer.tx_code_mac", mac)?,
+                tries_left: u32::try_from(row.int(7)?).unwrap_or(0),
+            }),
+            None => None,
+        },
     })
 }
 
-fn list_row(row: &Row) -> Result<ListRow, StoreFault> {
-    Ok(ListRow {
-        list: row.int(0)?,
-        entries: row.int(1)?,
-        state: row.text(2)?,
-        version: row.int(3)?,
-        signed_version: row.int(4)?,
-        signed_at_ms: row.int(5)?,
-        token: row.text(6)?,
-    })
+fn hash_of(place: &str, bytes: Vec<u8>) -> Result<[u8; 32], StoreFault> {
+    bytes.try_into().map_err(|_| StoreFault::Engine { cause: format!("{place} has another length") })
 }
 
 fn subject_field(row: &str) -> Field<'_> {
@@ -742,12 +688,4 @@ fn dataset_field(row: &str) -> Field<'_> {
 
 fn links_field(row: &str) -> Field<'_> {
     Field { table: "issuer_offer", column: "links", row }
-}
-
-fn block_row(list: i64, block: i64) -> String {
-    format!("{list}/{block}")
-}
-
-fn block_field(row: &str) -> Field<'_> {
-    Field { table: "issuer_status_block", column: "indices", row }
 }

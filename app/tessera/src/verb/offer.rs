@@ -19,6 +19,12 @@ pub enum Verb {
         /// Seconds until the offer ends
         #[arg(long)]
         offer_ttl_s: Option<u32>,
+        /// Ask the wallet for six digits as well, which the answer tells once: hand them over by another way
+        #[arg(long)]
+        tx_code: bool,
+        /// Copies that one request of the wallet gets at most
+        #[arg(long)]
+        copies_max: Option<u32>,
         #[command(flatten)]
         write: Write,
     },
@@ -40,10 +46,16 @@ pub enum Verb {
 pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
     let one = |id: &str| format!("/offers/{}", encoded(id));
     match verb {
-        Verb::Create { kind, claims, offer_ttl_s, write } => {
+        Verb::Create { kind, claims, offer_ttl_s, tx_code, copies_max, write } => {
             let mut body = json!({ "credential_configuration_id": kind, "claims": read_json(claims)? });
             if let Some(ttl) = offer_ttl_s {
                 body["offer_ttl_s"] = json!(ttl);
+            }
+            if *tx_code {
+                body["tx_code"] = json!(true);
+            }
+            if let Some(copies) = copies_max {
+                body["copies_max"] = json!(copies);
             }
             session.post("/offers", &body, write)
         }

@@ -1,5 +1,6 @@
 //! From an offer's link to a stored credential.
 
+use super::possession::Prover;
 use super::{HELD_MAX, Held, KEY_ALG, Wallet, new_id, reach_of, sign};
 use crate::http::{Client, HttpFault};
 use crate::record::{self, CredentialRecord};
@@ -7,6 +8,7 @@ use crate::vault::{Kind, VaultFault};
 use credential::claims_path::ClaimsPath;
 use crypto::jwk::Jwk;
 use crypto::key::{PrivateKey, SignError};
+use jiff::Timestamp;
 use openid::vci::TxCode;
 use openid::vci::wallet::{AcceptFault, Described, Granted, Offered, Ready, ReceivedCredential, Start};
 use openid::wire::Reach;
@@ -118,10 +120,11 @@ impl Wallet {
     /// [`AcceptError`].
     pub fn redeem(&mut self, offer: Offer, tx_code: Option<&str>) -> Result<Held, AcceptError> {
         let Offer { described, summary } = offer;
-        let ready = ready(&self.client, described, tx_code)?;
+        let mut prover = Prover::new(&self.client, described.takes_dpop());
+        let ready = ready(&mut prover, described, tx_code, self.now())?;
         let (key, jwk) = fresh_key();
         let proof = sign(ready.proof(&jwk, self.now()), &key)?;
-        let answer = self.client.perform(&ready.errand(&proof))?;
+        let answer = prover.perform(ready.errand(&proof), self.now())?;
         let now = self.now();
         let received = ready.received(answer.answered(), &jwk, &self.trust(), now)?;
         let mut record = CredentialRecord::of(&received, now);
@@ -131,6 +134,10 @@ impl Wallet {
         let (id, record) = (new_id("wcr"), record::encode(&record));
         let secret = key.to_secret();
         self.vault.put_all(&[(Kind::Credential, &id, &record), (Kind::Key, &id, secret.expose())])?;
+        if let Some(errand) = received.stored() {
+            // The credential is held whether or not its issuer hears of it.
+            let _ = prover.perform(errand, now);
+        }
         Ok(self.opened(id, &record)?)
     }
 
@@ -154,14 +161,15 @@ impl Offer {
 
 /// Token and nonce.
 pub(super) fn ready(
-    client: &Client,
+    prover: &mut Prover,
     described: Described,
     tx_code: Option<&str>,
+    now: Timestamp,
 ) -> Result<Ready, AcceptError> {
     let errand = described.errand(tx_code)?;
-    let granted: Granted = described.token(client.perform(&errand)?.answered())?;
+    let granted: Granted = described.token(prover.perform(errand, now)?.answered())?;
     match granted.errand() {
-        Some(errand) => Ok(granted.nonce(client.perform(&errand)?.answered())?),
+        Some(errand) => Ok(granted.nonce(prover.fetch(&errand)?.answered())?),
         None => Ok(granted.without_nonce()),
     }
 }

@@ -2,6 +2,7 @@
 //! bytes, sent twice, sent by many at once, or without a key binding. Nothing here breaks a rule of ours: the peer must refuse.
 
 use super::accept::{fresh_key, ready};
+use super::possession::Prover;
 use super::{AcceptError, Choice, PresentError, ShownItem, Wallet, sign};
 use crate::http::{Client, HttpFault};
 use openid::errand::Errand;
@@ -60,7 +61,9 @@ pub fn credential_request(
     offer_uri: &str,
     tx_code: Option<&str>,
 ) -> Result<Errand, AcceptError> {
-    let ready = ready(wallet.client(), wallet.offer(offer_uri)?.described, tx_code)?;
+    // Without proofs: a bearer token is one that the same bytes show again.
+    let mut plain = Prover::new(wallet.client(), false);
+    let ready = ready(&mut plain, wallet.offer(offer_uri)?.described, tx_code, wallet.now())?;
     let (key, jwk) = fresh_key();
     let proof = sign(ready.proof(&jwk, wallet.now()), &key)?;
     Ok(ready.errand(&proof))

@@ -10,8 +10,9 @@
 use super::error::{ErrorCode, OauthError};
 use crate::wire;
 use crypto::hash;
-use crypto::jose::jws::Jws;
+use crypto::jose::jws::{Draft, Jws};
 use crypto::json::Limits;
+use crypto::jwk::Jwk;
 use crypto::key::SignAlg;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -65,6 +66,8 @@ pub struct ProvedKey {
     pub spent: [u8; 32],
     /// Until when that must be remembered.
     pub expires_at: Timestamp,
+    /// The nonce it carries, if any: for doors that recognise their nonces by other means than a list.
+    pub nonce: Option<String>,
 }
 
 /// Why a proof does not hold.
@@ -135,6 +138,25 @@ impl From<DpopFault> for OauthError {
     }
 }
 
+/// The proof that a client signs with `key`'s private part for one request; the signer adds `alg`. `jti` is fresh, `access_token` the
+/// one that goes with the request to a resource, `nonce` the server's latest (RFC 9449, 4.2).
+#[must_use]
+pub fn draft(key: &Jwk, expected: &Expected<'_>, jti: &str, nonce: Option<&str>, now: Timestamp) -> Draft {
+    let mut claims = Map::new();
+    claims.insert("jti".to_owned(), jti.into());
+    claims.insert("htm".to_owned(), expected.method.into());
+    claims.insert("htu".to_owned(), expected.url.into());
+    claims.insert("iat".to_owned(), now.as_second().into());
+    if let Some(token) = expected.access_token {
+        let hash = crypto::base64::url_encode(&hash::sha256(token.as_bytes()));
+        claims.insert("ath".to_owned(), hash.into());
+    }
+    if let Some(nonce) = nonce {
+        claims.insert("nonce".to_owned(), nonce.into());
+    }
+    Draft::new(DPOP_TYP, Value::Object(claims).to_string()).with("jwk", key.to_value())
+}
+
 impl DpopProof {
     /// Reads the one `DPoP` header of a request.
     ///
@@ -164,6 +186,19 @@ impl DpopProof {
     /// # Errors
     /// [`DpopFault`].
     pub fn check(self, expected: &Expected<'_>, now: Timestamp) -> Result<ProvedKey, DpopFault> {
+        self.check_within(expected, PROOF_AHEAD_S_MAX, now)
+    }
+
+    /// The same at a door whose callers' clocks may be `ahead_s` seconds ahead.
+    ///
+    /// # Errors
+    /// [`DpopFault`].
+    pub fn check_within(
+        self,
+        expected: &Expected<'_>,
+        ahead_s: i64,
+        now: Timestamp,
+    ) -> Result<ProvedKey, DpopFault> {
         let key = self.jws.jwk().map_err(|_| DpopFault::Key)?;
         self.jws.verify_jwk(&key).map_err(|_| DpopFault::Signature)?;
         if self.text("htm") != Some(expected.method) {
@@ -175,7 +210,7 @@ impl DpopProof {
         }
         let iat = wire::numeric_date(self.claims.get("iat")).ok_or(DpopFault::Time)?;
         let age = now.as_second().saturating_sub(iat);
-        if !(-PROOF_AHEAD_S_MAX..=PROOF_AGE_S_MAX).contains(&age) {
+        if !(-ahead_s..=PROOF_AGE_S_MAX).contains(&age) {
             return Err(DpopFault::Time);
         }
         let jti = self.text("jti").ok_or(DpopFault::Jti)?;
@@ -190,11 +225,12 @@ impl DpopProof {
         {
             return Err(DpopFault::Nonce);
         }
-        let end = iat + PROOF_AGE_S_MAX + PROOF_AHEAD_S_MAX;
+        let end = iat + PROOF_AGE_S_MAX + ahead_s;
         Ok(ProvedKey {
             thumbprint: self.thumbprint,
             spent: hash::sha256_of(&[&self.thumbprint, jti.as_bytes()]),
             expires_at: Timestamp::from_second(end).map_err(|_| DpopFault::Time)?,
+            nonce: self.text("nonce").map(str::to_owned),
         })
     }
 
@@ -224,8 +260,6 @@ fn is_same_address(named: &str, own: &str) -> bool {
 mod tests {
     use super::*;
     use crate::testing::{at, now, p256, sign};
-    use crypto::jose::jws::Draft;
-    use crypto::jwk::Jwk;
     use crypto::key::{KeyAlg, PrivateKey};
     use proptest::prelude::*;
     use serde_json::json;
@@ -363,6 +397,17 @@ mod tests {
             |key| DpopProof::parse(&proof(&claims(), key)).unwrap().check(&expected(), now()).unwrap();
         assert_ne!(check(&a).spent, check(&b).spent);
         assert_eq!(check(&a), check(&a));
+    }
+
+    #[test]
+    fn a_drafted_proof_holds_for_its_request_and_brings_its_nonce() {
+        let key = p256();
+        let at_resource = Expected { access_token: Some("t"), ..expected() };
+        let draft = draft(&Jwk::from_key(&key.public()), &at_resource, "1", Some("n"), at(-30));
+        let proof = || DpopProof::parse(&sign(draft.clone(), &key)).unwrap();
+        assert_eq!(proof().check(&at_resource, now()).unwrap().nonce.as_deref(), Some("n"));
+        assert_eq!(proof().check_within(&at_resource, 60, at(-91)), Err(DpopFault::Time));
+        assert!(proof().check_within(&at_resource, 60, at(-90)).is_ok(), "clocks may be a minute apart");
     }
 
     #[test]

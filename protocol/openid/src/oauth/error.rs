@@ -56,6 +56,10 @@ pub enum ErrorCode {
     InvalidEncryptionParameters,
     /// OpenID4VCI 1.0, 8.3.1.2.
     CredentialRequestDenied,
+    /// OpenID4VCI 1.0, 11.3.
+    InvalidNotificationId,
+    /// OpenID4VCI 1.0, 11.3.
+    InvalidNotificationRequest,
     /// RFC 6749, 4.1.2.1.
     AccessDenied,
     /// RFC 6749, 4.1.2.1.
@@ -99,6 +103,8 @@ impl ErrorCode {
             ErrorCode::InvalidNonce => "invalid_nonce",
             ErrorCode::InvalidEncryptionParameters => "invalid_encryption_parameters",
             ErrorCode::CredentialRequestDenied => "credential_request_denied",
+            ErrorCode::InvalidNotificationId => "invalid_notification_id",
+            ErrorCode::InvalidNotificationRequest => "invalid_notification_request",
             ErrorCode::AccessDenied => "access_denied",
             ErrorCode::UnsupportedResponseType => "unsupported_response_type",
             ErrorCode::LoginRequired => "login_required",
@@ -132,6 +138,8 @@ impl ErrorCode {
             | ErrorCode::InvalidNonce
             | ErrorCode::InvalidEncryptionParameters
             | ErrorCode::CredentialRequestDenied
+            | ErrorCode::InvalidNotificationId
+            | ErrorCode::InvalidNotificationRequest
             | ErrorCode::AccessDenied
             | ErrorCode::UnsupportedResponseType
             | ErrorCode::LoginRequired

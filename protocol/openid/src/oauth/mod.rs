@@ -3,6 +3,7 @@
 //! ```text
 //! client   ── form, Authorization ──▶ ClientAuth ─▶ (tenancy compares) ─▶ AccessTokenClaims::draft ─▶ (custody signs)
 //! sender   ── DPoP header ──▶ DpopProof::parse ─▶ check(htm, htu, ath, now) ─▶ thumbprint, and a jti to be spent
+//! wallet   ── OAuth-Client-Attestation, -PoP ──▶ ClientAttestation::read ─▶ verify(Trust, issuer, now) ─▶ AttestedClient
 //! resource ── Bearer ──▶ AccessToken::parse ─▶ verify(Jwks, Expected, now) ─▶ VerifiedToken
 //! ```
 //!
@@ -10,6 +11,7 @@
 //! checked by a key it brings itself; error descriptions are fixed texts.
 
 pub mod access_token;
+pub mod client_attestation;
 pub mod client_auth;
 pub mod dpop;
 pub mod error;
@@ -20,6 +22,7 @@ pub mod server_metadata;
 pub mod token;
 
 pub use access_token::{AccessToken, AccessTokenClaims, Expected, TokenFault, VerifiedToken};
+pub use client_attestation::{AttestationFault, AttestationRules, AttestedClient, ClientAttestation};
 pub use client_auth::{AssertionFault, AssertionRules, ClientAssertion, ClientAuth, VerifiedAssertion};
 pub use dpop::{DpopFault, DpopProof};
 pub use error::{ErrorCode, OauthError};

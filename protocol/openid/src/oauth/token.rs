@@ -82,7 +82,7 @@ impl ClientCredentialsRequest {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` for a token that is bound to a key.
     pub token_type: String,
     /// Seconds until it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +97,13 @@ impl TokenResponse {
     #[must_use]
     pub fn bearer(access_token: String, expires_in_s: u32, scope: Option<String>) -> TokenResponse {
         TokenResponse { access_token, token_type: "Bearer".to_owned(), expires_in: Some(expires_in_s), scope }
+    }
+
+    /// A token that counts only with proofs by the key it is bound to (RFC 9449, 5).
+    #[must_use]
+    pub fn bound(access_token: String, expires_in_s: u32, scope: Option<String>) -> TokenResponse {
+        let token = TokenResponse::bearer(access_token, expires_in_s, scope);
+        TokenResponse { token_type: "DPoP".to_owned(), ..token }
     }
 
     /// Reads a token answer, as a wallet gets it.

@@ -71,6 +71,12 @@ checks! {
     NoAuthorizationDetails "VCI-005" InvalidAuthorizationDetails "RFC 9396, 5"
         "no authorization details are asked for, as this build serves none"
         "authorization_details_are_refused_by_name";
+    TxCodeThere "VCI-006" InvalidRequest "OpenID4VCI 1.0, 6.1 and 6.3"
+        "a transaction code comes where one is asked for"
+        "a_missing_transaction_code_is_invalid_request_and_costs_no_try";
+    TxCodeRight "VCI-007" InvalidGrant "OpenID4VCI 1.0, 6.3"
+        "the transaction code is the right one, and a try was left for it"
+        "a_wrong_transaction_code_is_invalid_grant";
     TokenLive "VCI-010" InvalidToken "OpenID4VCI 1.0, 8.3.1.1; RFC 6750, 3.1"
         "the access token is known and in time"
         "an_expired_access_token_is_invalid_token";
@@ -146,6 +152,48 @@ checks! {
     KeysDistinct "VCI-036" InvalidProof "OpenID4VCI 1.0, 8.2 and F.4"
         "no two proofs carry the same key"
         "the_same_key_twice_is_invalid_proof";
+    DpopForm "VCI-040" InvalidDpopProof "RFC 9449, 4.3"
+        "one DPoP header at most, and a JWS of its typ by a public key in it and an algorithm of the metadata"
+        "a_dpop_proof_that_cannot_be_read_is_invalid_dpop_proof";
+    DpopHolds "VCI-041" InvalidDpopProof "RFC 9449, 4.3"
+        "the DPoP proof is signed by its key, for this method, address, access token and moment"
+        "a_dpop_proof_for_another_door_token_or_moment_is_invalid_dpop_proof";
+    DpopNonce "VCI-042" UseDpopNonce "RFC 9449, 8 and 9"
+        "the nonce of the DPoP proof, where one is sent or asked for, is ours and in time"
+        "a_dpop_nonce_that_is_missing_old_or_of_another_kind_is_use_dpop_nonce";
+    DpopUnused "VCI-043" InvalidDpopProof "RFC 9449, 11.1"
+        "the DPoP proof was not used before"
+        "a_dpop_proof_a_second_time_is_invalid_dpop_proof";
+    DpopBound "VCI-044" InvalidToken "RFC 9449, 7.1 and 7.2"
+        "a token that is bound to a key comes as DPoP with a proof by that key, any other one as Bearer"
+        "a_bound_token_without_its_key_is_invalid_token";
+    AttestationPair "VCI-050" InvalidClient "Attestation-based client authentication, draft 07, 6"
+        "client attestation and proof of possession come together, each once, as JWS of their typ"
+        "an_attestation_without_its_proof_or_of_another_typ_is_refused";
+    AttestationTrusted "VCI-051" InvalidClient "OpenID4VC HAIP 1.0, 4.4.1; attestation-based client authentication, draft 07, 8"
+        "the certificates of the attestation lead to an anchor for wallet providers"
+        "an_attestation_under_another_anchor_is_refused";
+    AttestationHolds "VCI-052" InvalidClient "Attestation-based client authentication, draft 07, 5.1"
+        "the attestation is signed by its certificate, names client and key, and is in time"
+        "an_attestation_expired_without_sub_or_signed_by_another_key_is_refused";
+    AttestationPop "VCI-053" InvalidClient "Attestation-based client authentication, draft 07, 5.2"
+        "the proof of possession is signed by the attested key, for this server and this moment"
+        "a_proof_of_possession_for_another_server_or_by_another_key_is_refused";
+    AttestationClient "VCI-054" InvalidClient "Attestation-based client authentication, draft 07, 6.3"
+        "client_id, if there, is the attested client"
+        "an_attestation_of_another_client_is_refused";
+    AttestationUnused "VCI-055" InvalidClient "Attestation-based client authentication, draft 07, 12.1"
+        "the proof of possession was not used before"
+        "a_proof_of_possession_a_second_time_spends_the_same";
+    AttestationThere "VCI-056" InvalidClient "OpenID4VC HAIP 1.0, 4.4.1"
+        "a client attestation comes where this issuer asks for one"
+        "a_wallet_without_attestation_is_refused_where_one_is_asked_for";
+    NotificationForm "VCI-060" InvalidNotificationRequest "OpenID4VCI 1.0, 11.1 and 11.3"
+        "the notification is strict JSON with an id and a known event"
+        "a_malformed_notification_is_invalid_notification_request";
+    NotificationKnown "VCI-061" InvalidNotificationId "OpenID4VCI 1.0, 11.3"
+        "the notification id was given out to this grant"
+        "a_notification_id_of_nobody_or_of_another_grant_is_invalid_notification_id";
 }
 
 /// Why nothing was issued: the first check that failed, and which proof failed it.
@@ -205,7 +253,14 @@ mod tests {
     use super::*;
 
     /// The tests that a check may name stand in these files.
-    const TESTS: &[&str] = &[include_str!("code.rs"), include_str!("request.rs"), include_str!("grant.rs")];
+    const TESTS: &[&str] = &[
+        include_str!("code.rs"),
+        include_str!("request.rs"),
+        include_str!("grant.rs"),
+        include_str!("possession.rs"),
+        include_str!("notification.rs"),
+        include_str!("../oauth/client_attestation.rs"),
+    ];
 
     #[test]
     fn every_test_that_a_check_names_exists() {

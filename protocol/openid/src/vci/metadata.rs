@@ -28,6 +28,9 @@ pub struct IssuerMetadata {
     /// Where nonces come from; absent when proofs need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce_endpoint: Option<String>,
+    /// Where wallets tell what became of credentials; absent when nobody listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_endpoint: Option<String>,
     /// Present when several proofs may come in one request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_credential_issuance: Option<BatchIssuance>,

@@ -1,4 +1,4 @@
-//! The credential request (OpenID4VCI 1.0, 8.2), and the bearer token it comes with.
+//! The credential request (OpenID4VCI 1.0, 8.2), and the access token it comes with.
 
 use super::check::{Check, IssueRefusal};
 use crate::wire;
@@ -63,12 +63,39 @@ impl CredentialRequest {
     }
 }
 
-/// The bearer token of a wallet door, unproved.
+/// How an access token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 6750, 2.1.
+    Bearer,
+    /// RFC 9449, 7.1.
+    Dpop,
+}
+
+/// The access token of a wallet door, unproved. `Debug` does not show it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ShownToken<'a> {
+    /// How it is shown.
+    pub scheme: Scheme,
+    /// The token.
+    pub token: &'a str,
+}
+
+impl fmt::Debug for ShownToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShownToken").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+/// The access token of a wallet door, unproved.
 ///
 /// # Errors
 /// [`Check::TokenPlace`] when a token stands in the query, whatever else is there; [`Check::TokenLive`] when there is no
-/// usable `Authorization: Bearer`.
-pub fn bearer<'a>(authorization: Option<&'a str>, query: Option<&str>) -> Result<&'a str, IssueRefusal> {
+/// usable `Authorization: Bearer` or `DPoP`.
+pub fn access_token<'a>(
+    authorization: Option<&'a str>,
+    query: Option<&str>,
+) -> Result<ShownToken<'a>, IssueRefusal> {
     let in_query = |query: &str| {
         url::form_urlencoded::parse(query.as_bytes())
             .any(|(name, _)| name.eq_ignore_ascii_case("access_token"))
@@ -78,10 +105,14 @@ pub fn bearer<'a>(authorization: Option<&'a str>, query: Option<&str>) -> Result
     }
     let (scheme, token) = authorization.and_then(|header| header.split_once(' ')).ok_or(Check::TokenLive)?;
     let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > BEARER_BYTES_MAX {
-        return Err(Check::TokenLive.into());
+    let known = [("bearer", Scheme::Bearer), ("dpop", Scheme::Dpop)];
+    let scheme = known.into_iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name));
+    match scheme {
+        Some((_, scheme)) if !token.is_empty() && token.len() <= BEARER_BYTES_MAX => {
+            Ok(ShownToken { scheme, token })
+        }
+        _ => Err(Check::TokenLive.into()),
     }
-    Ok(token)
 }
 
 impl fmt::Debug for CredentialRequest {
@@ -179,12 +210,14 @@ mod tests {
     #[test]
     fn an_access_token_in_the_query_is_invalid_request() {
         for query in ["access_token=x", "a=1&access_token=x", "%61ccess_token=x", "access_token"] {
-            let refused = bearer(Some("Bearer y"), Some(query)).unwrap_err();
+            let refused = access_token(Some("Bearer y"), Some(query)).unwrap_err();
             assert_eq!((refused.check, refused.check.code()), (Check::TokenPlace, ErrorCode::InvalidRequest));
         }
-        assert_eq!(bearer(Some("bearer y"), Some("lang=en")).unwrap(), "y");
-        for header in [None, Some("Basic y"), Some("Bearer"), Some("Bearer ")] {
-            assert_eq!(bearer(header, None).unwrap_err().check, Check::TokenLive, "{header:?}");
+        let shown = |scheme| ShownToken { scheme, token: "y" };
+        assert_eq!(access_token(Some("bearer y"), Some("lang=en")).unwrap(), shown(Scheme::Bearer));
+        assert_eq!(access_token(Some("DPoP y"), None).unwrap(), shown(Scheme::Dpop));
+        for header in [None, Some("Basic y"), Some("Bearer"), Some("Bearer "), Some("DPoP")] {
+            assert_eq!(access_token(header, None).unwrap_err().check, Check::TokenLive, "{header:?}");
         }
     }
 

@@ -59,6 +59,12 @@ impl CredentialResponse {
         CredentialResponse { credentials, notification_id: None }
     }
 
+    /// The same with the id that a notification about these copies names (OpenID4VCI 1.0, 8.3).
+    #[must_use]
+    pub fn notified_by(self, notification_id: String) -> CredentialResponse {
+        CredentialResponse { notification_id: Some(notification_id), ..self }
+    }
+
     /// Reads a credential answer, as a wallet gets it.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //! The app sends every [`Errand`], signs the proof's draft with a fresh key, and stores what it received.
 
 use super::metadata::{self, CredentialConfiguration, IssuerMetadata, SD_JWT_VC};
+use super::notification::{NOTIFICATION_BYTES_MAX, NOTIFICATION_ID_BYTES_MAX, NotificationEvent};
 use super::offer::{CredentialOffer, OFFER_BYTES_MAX, OfferFault, OfferLink, PreAuthorizedCode, TxCode};
 use super::proof;
 use super::response::{
@@ -79,8 +80,8 @@ pub enum AcceptFault {
     /// A transaction code is asked for and was not given.
     #[error("this offer needs a transaction code")]
     TxCodeNeeded,
-    /// A token of another type than Bearer.
-    #[error("the token is not a bearer token")]
+    /// A token of another type than Bearer, or than DPoP where that is taken.
+    #[error("the token is of a type that this wallet cannot show")]
     TokenType,
     /// The answer holds no credential, or more than one key was proved for.
     #[error("the answer holds {0} credentials for one key")]
@@ -181,6 +182,7 @@ pub struct Described {
     configuration_id: String,
     configuration: CredentialConfiguration,
     token_endpoint: String,
+    takes_dpop: bool,
 }
 
 /// A token was had.
@@ -209,6 +211,14 @@ pub struct ReceivedCredential {
     /// Id of the anchor that vouches for it.
     pub anchor: String,
     signer: Arc<Judged>,
+    notice: Option<Notice>,
+}
+
+/// Where the issuer wants to hear what became of a credential, under which id.
+struct Notice {
+    endpoint: String,
+    id: String,
+    token: Secret<String>,
 }
 
 /// What is asked for, where and by which right.
@@ -266,8 +276,13 @@ impl Offered {
         if issuer.credential_issuer != self.offer.credential_issuer {
             return Err(AcceptFault::Mismatch { message });
         }
-        for endpoint in
-            [Some(&issuer.credential_endpoint), issuer.nonce_endpoint.as_ref()].into_iter().flatten()
+        for endpoint in [
+            Some(&issuer.credential_endpoint),
+            issuer.nonce_endpoint.as_ref(),
+            issuer.notification_endpoint.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
         {
             wire::address(endpoint, self.reach).map_err(|fault| AcceptFault::Address { message, fault })?;
         }
@@ -318,6 +333,10 @@ impl IssuerKnown {
             issuer: self.issuer,
             configuration_id,
             configuration,
+            takes_dpop: server
+                .dpop_signing_alg_values_supported
+                .iter()
+                .any(|name| name == PROOF_ALG.jws_name()),
             token_endpoint: server.token_endpoint,
         })
     }
@@ -342,6 +361,13 @@ impl Described {
         self.grant.tx_code.as_ref()
     }
 
+    /// Whether this server binds tokens to a key by proofs that this wallet can make: then every errand from the token on is to be
+    /// sent with one (RFC 9449), signed by one fresh key.
+    #[must_use]
+    pub fn takes_dpop(&self) -> bool {
+        self.takes_dpop
+    }
+
     /// Redeems the code. To be sent once, after the holder agreed.
     ///
     /// # Errors
@@ -361,7 +387,8 @@ impl Described {
     pub fn token(self, answer: Answered<'_>) -> Result<Granted, AcceptFault> {
         let token = TokenResponse::parse(answer.ok()?)
             .map_err(|fault| AcceptFault::Wire { message: Message::Token, fault })?;
-        if !token.token_type.eq_ignore_ascii_case("bearer") {
+        let is_known = |name: &str| token.token_type.eq_ignore_ascii_case(name);
+        if !is_known("bearer") && !(self.takes_dpop && is_known("dpop")) {
             return Err(AcceptFault::TokenType);
         }
         Ok(Granted {
@@ -431,7 +458,8 @@ impl Ready {
         trust: &Trust<'_>,
         now: Timestamp,
     ) -> Result<ReceivedCredential, AcceptFault> {
-        let unverified = SdJwt::parse(&one_credential(answer)?)?;
+        let (text, notification_id) = one_credential(answer)?;
+        let unverified = SdJwt::parse(&text)?;
         if unverified.has_key_binding() {
             return Err(AcceptFault::Bound);
         }
@@ -451,9 +479,12 @@ impl Ready {
         if credential.status().map_err(sd_jwt::Rejection::from)?.is_none() {
             return Err(AcceptFault::NoStatus);
         }
+        let Order { token, .. } = self.order;
+        let endpoint = self.order.issuer.notification_endpoint;
         Ok(ReceivedCredential {
             anchor: anchor.id.clone(),
             credential,
+            notice: endpoint.zip(notification_id).map(|(endpoint, id)| Notice { endpoint, id, token }),
             issuer: self.order.issuer.credential_issuer,
             configuration_id: self.order.configuration_id,
             configuration: self.order.configuration,
@@ -470,6 +501,17 @@ impl ReceivedCredential {
     }
 }
 
+impl ReceivedCredential {
+    /// Tells the issuer that the credential is stored, if it wants to hear (OpenID4VCI 1.0, 11). Nothing hangs on the answer.
+    #[must_use]
+    pub fn stored(&self) -> Option<Errand> {
+        let Notice { endpoint, id, token } = self.notice.as_ref()?;
+        let event = NotificationEvent::Accepted.as_str();
+        let body = json!({"notification_id": id, "event": event}).to_string().into_bytes();
+        Some(Errand::post(endpoint, JSON, body, NOTIFICATION_BYTES_MAX).with_bearer(token))
+    }
+}
+
 impl fmt::Debug for ReceivedCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceivedCredential")
@@ -479,13 +521,16 @@ impl fmt::Debug for ReceivedCredential {
     }
 }
 
-/// The one credential of the answer, unchecked.
-fn one_credential(answer: Answered<'_>) -> Result<String, AcceptFault> {
+/// The one credential of the answer, unchecked, and the id that a notification about it names.
+fn one_credential(answer: Answered<'_>) -> Result<(String, Option<String>), AcceptFault> {
     let answer = CredentialResponse::parse(answer.ok()?)
         .map_err(|fault| AcceptFault::Wire { message: Message::Credential, fault })?;
     let count = answer.credentials.len();
     match <[_; 1]>::try_from(answer.credentials) {
-        Ok([one]) => Ok(one.credential),
+        Ok([one]) => {
+            let is_sent = |id: &String| !id.is_empty() && id.len() <= NOTIFICATION_ID_BYTES_MAX;
+            Ok((one.credential, answer.notification_id.filter(is_sent)))
+        }
         Err(_) => Err(AcceptFault::Count(count)),
     }
 }

@@ -28,6 +28,18 @@ macro_rules! credentials_events {
             detail 1 name: String, "its name";
         }
 
+        /// A type of transaction data was defined, or has a new definition.
+        TransactionTypePut = "transaction-type-put", Done, Own, None {
+            leaf 10 sha256: [u8; 32], "SHA-256 of the definition";
+            detail 1 name: String, "its name";
+            detail 2 version: u32, "its version";
+        }
+
+        /// A type of transaction data is used no more.
+        TransactionTypeRetired = "transaction-type-retired", Done, Own, None {
+            detail 1 name: String, "its name";
+        }
+
         /// A credential was offered.
         OfferCreated = "offer-created", Done, Own, Pseudonym {
             subject "holder" holder: Option<String>, "the person, if the issuer named one";
@@ -46,6 +58,13 @@ macro_rules! credentials_events {
 
         /// Nobody took an offer in time.
         OfferExpired = "offer-expired", TimedOut, Own, Pseudonym {
+            subject "holder" holder: Option<String>, "the person, if the issuer named one";
+            detail 1 offer: String, "the offer";
+            detail 2 credential: String, "the credential that it was for";
+        }
+
+        /// The last wrong transaction code ended an offer, for the right one too.
+        OfferLocked = "offer-locked", Refused, Own, Pseudonym {
             subject "holder" holder: Option<String>, "the person, if the issuer named one";
             detail 1 offer: String, "the offer";
             detail 2 credential: String, "the credential that it was for";
@@ -76,6 +95,15 @@ macro_rules! credentials_events {
             detail 1 grant: Option<String>, "the grant, once there is one";
             detail 2 offer: Option<String>, "the offer";
             detail 3 code: String, "code of the refusal, as the wallet got it";
+        }
+
+        /// A wallet told what became of the copies of one answer.
+        NotificationReceived = "notification-received", Done, Own, Pseudonym {
+            subject "holder" holder: Option<String>, "the person, if the issuer named one";
+            leaf 10 revoked: u64, "how many copies it took back";
+            detail 1 grant: String, "the grant";
+            detail 2 credential: String, "the credential";
+            detail 3 told: String, "one of the three words of the standard";
         }
 
         /// Copies of a credential were revoked for ever.
@@ -122,6 +150,17 @@ macro_rules! credentials_events {
         /// A presentation passed every check.
         PresentationAccepted = "presentation-accepted", Done, Own, Pseudonym {
             leaf 10 credentials: u64, "how many credentials";
+            detail 1 session: String, "the verification";
+        }
+
+        /// A presentation passed every check and is shown to nobody before the browser that began is back.
+        PresentationHeld = "presentation-held", Done, Own, Pseudonym {
+            leaf 10 credentials: u64, "how many credentials";
+            detail 1 session: String, "the verification";
+        }
+
+        /// A browser came back to a verification with another code than its own.
+        ReturnRefused = "return-refused", Refused, Own, Pseudonym {
             detail 1 session: String, "the verification";
         }
 

@@ -57,7 +57,9 @@ pub(crate) fn preflight(methods: &[&'static str]) -> MethodRouter {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow);
             headers.insert(
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("authorization, content-type, dpop"),
+                HeaderValue::from_static(
+                    "authorization, content-type, dpop, oauth-client-attestation, oauth-client-attestation-pop",
+                ),
             );
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
             response

@@ -118,6 +118,18 @@ pages! {
         cause "The offer was denied or the credential revoked.",
         fix "Ask the issuer.",
         command "";
+    /// OpenID4VCI 1.0, 11.3.
+    INVALID_NOTIFICATION_ID = 400 "oauth/invalid-notification-id": "there is no such notification",
+        meaning "The notification_id was not given out with the credentials of this access token.",
+        cause "An id of another grant, or one that was changed.",
+        fix "Send the notification_id of the credential response.",
+        command "";
+    /// OpenID4VCI 1.0, 11.3.
+    INVALID_NOTIFICATION_REQUEST = 400 "oauth/invalid-notification-request": "the notification is not well formed",
+        meaning "A member is missing or unknown, or the event is none of the three of the standard.",
+        cause "See error_description.",
+        fix "Mend the member that error_description names.",
+        command "";
     /// RFC 6749, 4.1.2.1.
     UNSUPPORTED_RESPONSE_TYPE = 400 "oauth/unsupported-response-type": "this response type is not served",
         meaning "The provider answers with a code, and with nothing else.",

@@ -6,13 +6,18 @@ use super::wire::{
 };
 use crate::Issuer;
 use crate::page;
+use crate::qr;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use edge::cursor::{Listing, PageQuery};
 use edge::problem::pages;
 use edge::{Answer, Body, Call, Done, Door, Doors, MaybeBody, Path, Permission, Problem, Query, Who};
 
 /// Bytes of an issuing request: a dataset with a portrait.
 const ISSUE_BYTES_MAX: usize = 512 << 10;
+/// The media type of an offer's picture.
+const QR_MEDIA: &str = "image/svg+xml";
 /// Bytes of a revocation: two short members.
 const REVOKE_BYTES_MAX: usize = 4 << 10;
 
@@ -44,6 +49,7 @@ fn offers() -> Doors<Issuer> {
             .summary("Shows an offer, with its links while it is open")
             .who(Who::Role(Permission::CredentialsRead))
             .answer::<OfferAnswer>(200, "the offer")
+            .answer_of(200, QR_MEDIA, "its link as a QR code, where Accept asks for one")
             .problems(&[&page::OFFER_GONE])
     };
     Doors::new()
@@ -149,14 +155,26 @@ async fn create_offer(
 async fn show_offer(
     State(issuer): State<Issuer>,
     call: Call,
+    headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Answer<OfferAnswer>, Problem> {
+) -> Result<Response, Problem> {
     let tenant = tenant(&call).await?;
     let offered = issuer.offered(&call.ctx, &tenant, &id).await.map_err(refusal::offer)?;
-    match offered.links {
-        Some(_) => Ok(Answer::ok(offered.into())),
-        None => Err(Problem::of(&page::OFFER_GONE).detail(format!("the offer is {}", offered.state))),
-    }
+    let Some(links) = &offered.links else {
+        return Err(Problem::of(&page::OFFER_GONE).detail(format!("the offer is {}", offered.state)));
+    };
+    let picture = wants_picture(&headers).then(|| qr::svg(&links.offer_uri)).flatten();
+    Ok(match picture {
+        Some(picture) => ([(header::CONTENT_TYPE, QR_MEDIA)], picture).into_response(),
+        None => Answer::<OfferAnswer>::ok(offered.into()).into_response(),
+    })
+}
+
+/// Whether `Accept` names the picture before JSON.
+fn wants_picture(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let first = |media: &str| accept.find(media).unwrap_or(usize::MAX);
+    first(QR_MEDIA) < first("application/json")
 }
 
 async fn list_offers(

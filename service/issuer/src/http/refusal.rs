@@ -8,13 +8,17 @@ use crate::revoke::RevokeError;
 use crate::status_list::ListError;
 use ::credential::sd_jwt;
 use ::store::StoreFault;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use custody::SignError;
 use edge::problem::pages;
 use edge::{OauthAnswer, Problem};
 use jiff::SignedDuration;
 use openid::oauth::{ErrorCode, OauthError};
-use openid::vci::IssueRefusal;
+use openid::vci::{Check, IssueRefusal};
+
+/// A nonce for DPoP proofs (RFC 9449, 8.1).
+pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Seconds after which a caller may ask again when a signer ends soon or is away: somebody must mend it first.
 const SIGNER_RETRY_S: i64 = 60;
@@ -113,6 +117,16 @@ impl From<StoreFault> for Refused {
     }
 }
 
+impl Refused {
+    /// With a nonce for the next DPoP proof (RFC 9449, 8 and 9).
+    pub(super) fn with_dpop_nonce(self, nonce: Option<&str>) -> Self {
+        match (self, nonce.and_then(|nonce| HeaderValue::from_str(nonce).ok())) {
+            (Self::Oauth(answer), Some(nonce)) => Self::Oauth(Box::new(answer.header(DPOP_NONCE, nonce))),
+            (other, _) => other,
+        }
+    }
+}
+
 pub(super) fn grant(fault: GrantError) -> Refused {
     match fault {
         GrantError::Refused { refusal, recorded } => refused(refusal, recorded),
@@ -122,7 +136,7 @@ pub(super) fn grant(fault: GrantError) -> Refused {
 
 pub(super) fn issue(fault: IssueError) -> Refused {
     match fault {
-        IssueError::Refused { refusal, recorded } => refused(refusal, recorded),
+        IssueError::Refused { refusal, recorded } => refused_resource(refusal, recorded),
         IssueError::Signer(fault) => signer(fault).into(),
         IssueError::Draft(_) => {
             let denied = "the credential cannot be made in this form any more";
@@ -136,5 +150,20 @@ pub(super) fn issue(fault: IssueError) -> Refused {
 /// `recorded` says that the event of this refusal stands already, so that the gate counts no second one.
 pub(super) fn refused(refusal: IssueRefusal, recorded: bool) -> Refused {
     let answer = OauthAnswer::from(OauthError::from(refusal));
+    Refused::Oauth(Box::new(if recorded { answer.recorded() } else { answer }))
+}
+
+/// The same at a door that an access token opens: there a fault of a proof is a 401 with a challenge (RFC 9449, 7.1).
+pub(super) fn refused_resource(refusal: IssueRefusal, recorded: bool) -> Refused {
+    let mut error = OauthError::from(refusal);
+    if matches!(error.error, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce) {
+        error.status = 401;
+    }
+    let mut answer = OauthAnswer::from(error);
+    if refusal.check == Check::DpopBound {
+        let challenge =
+            HeaderValue::from_static("DPoP realm=\"tessera\", error=\"invalid_token\", algs=\"ES256 EdDSA\"");
+        answer = answer.header(header::WWW_AUTHENTICATE, challenge);
+    }
     Refused::Oauth(Box::new(if recorded { answer.recorded() } else { answer }))
 }

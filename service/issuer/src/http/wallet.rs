@@ -3,16 +3,25 @@
 use super::refusal::{self, Refused};
 use super::wire::Aggregation;
 use crate::metadata::Document;
+use crate::possession::{Presented, Shown};
 use crate::{Issuer, page};
+use ::store::StoreFault;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::problem::pages;
 use edge::{Answer, Call, Door, Doors, Form, Path, Problem, Raw, Who};
 use openid::oauth::{AuthorizationServerMetadata, TokenResponse};
-use openid::vci::request::{CREDENTIAL_REQUEST_BYTES_MAX, bearer};
+use openid::vci::notification::NOTIFICATION_BYTES_MAX;
+use openid::vci::request::{CREDENTIAL_REQUEST_BYTES_MAX, access_token};
 use openid::vci::{CredentialOffer, CredentialResponse, NonceResponse};
 
+/// The header of a proof of possession (RFC 9449, 4.1).
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+/// The header of an attestation of a wallet (attestation-based client authentication, draft 07, 6.1).
+const ATTESTATION: HeaderName = HeaderName::from_static("oauth-client-attestation");
+/// The header of the proof that goes with it.
+const ATTESTATION_POP: HeaderName = HeaderName::from_static("oauth-client-attestation-pop");
 /// Bytes of a token request: a code and a client id.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
 /// Status lists that one aggregation names; a tenant with more has a hundred million copies.
@@ -21,7 +30,7 @@ const LISTS_NAMED_MAX: usize = 1_000;
 const METADATA_MAX_AGE: &str = "public, max-age=300";
 
 pub(super) fn doors() -> Doors<Issuer> {
-    issuing().and(documents())
+    issuing().and(telling()).and(documents())
 }
 
 fn issuing() -> Doors<Issuer> {
@@ -68,6 +77,20 @@ fn issuing() -> Doors<Issuer> {
                 .cors(),
             issue,
         )
+}
+
+fn telling() -> Doors<Issuer> {
+    Doors::new().door(
+        Door::post("/t/{tenant}/vci/notification")
+            .operation("notifyIssuer")
+            .summary("What became of the credentials of one answer (OpenID4VCI 1.0, 11)")
+            .who(Who::Tenant)
+            .raw("application/json", NOTIFICATION_BYTES_MAX)
+            .empty(204, "heard, the second time too")
+            .oauth()
+            .cors(),
+        notify,
+    )
 }
 
 fn documents() -> Doors<Issuer> {
@@ -121,8 +144,43 @@ struct TokenForm {
     /// The code of the offer.
     #[schemars(rename = "pre-authorized_code")]
     pre_authorized_code: String,
+    /// The transaction code, where the offer asks for one.
+    tx_code: Option<String>,
     /// The wallet's own name, if it has one.
     client_id: Option<String>,
+}
+
+/// What a wallet sent to prove who it is. Two of one kind are none that can be read: which one counted would depend on who reads.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut named = headers.get_all(name).iter();
+    match (named.next(), named.next()) {
+        (None, _) => None,
+        (Some(value), None) => Some(value.to_str().unwrap_or_default()),
+        (Some(_), Some(_)) => Some(""),
+    }
+}
+
+/// The access token and how it is shown.
+fn shown<'h>(headers: &'h HeaderMap, query: Option<&str>) -> Result<Shown<'h>, Refused> {
+    let access = access_token(one(headers, &header::AUTHORIZATION), query)
+        .map_err(|refusal| refusal::refused_resource(refusal, false))?;
+    Ok(Shown { access, dpop: one(headers, &DPOP) })
+}
+
+/// A nonce for the next DPoP proof of a wallet that sends proofs.
+async fn next_nonce(issuer: &Issuer, call: &Call, headers: &HeaderMap) -> Result<Option<String>, StoreFault> {
+    match headers.contains_key(DPOP) {
+        true => issuer.dpop_nonce(&call.ctx).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+/// An answer with a nonce for the next DPoP proof.
+fn answered<T: serde::Serialize>(body: T, nonce: Option<&str>) -> Answer<T> {
+    match nonce {
+        Some(nonce) => Answer::ok(body).header(refusal::DPOP_NONCE, nonce),
+        None => Answer::ok(body),
+    }
 }
 
 async fn offer_object(
@@ -140,15 +198,26 @@ async fn offer_object(
 async fn token(
     State(issuer): State<Issuer>,
     call: Call,
+    headers: HeaderMap,
     Form(form): Form,
 ) -> Result<Answer<TokenResponse>, Refused> {
-    let granted = issuer.grant(&call.ctx, &form).await.map_err(refusal::grant)?;
-    Ok(Answer::ok(granted))
+    let presented = Presented {
+        dpop: one(&headers, &DPOP),
+        attestation: one(&headers, &ATTESTATION),
+        attestation_pop: one(&headers, &ATTESTATION_POP),
+    };
+    let nonce = next_nonce(&issuer, &call, &headers).await?;
+    let granted = issuer.grant(&call.ctx, call.tenant_name(), &form, &presented).await;
+    Ok(answered(
+        granted.map_err(|fault| refusal::grant(fault).with_dpop_nonce(nonce.as_deref()))?,
+        nonce.as_deref(),
+    ))
 }
 
 async fn nonce(State(issuer): State<Issuer>, call: Call) -> Result<Answer<NonceResponse>, Refused> {
     let nonce = issuer.nonce(&call.ctx).await?;
-    Ok(Answer::ok(nonce))
+    let for_proofs = issuer.dpop_nonce(&call.ctx).await?;
+    Ok(answered(nonce, Some(&for_proofs)))
 }
 
 async fn issue(
@@ -158,18 +227,27 @@ async fn issue(
     headers: HeaderMap,
     body: Raw,
 ) -> Result<Answer<CredentialResponse>, Refused> {
-    let mut named = headers.get_all(header::AUTHORIZATION).iter();
-    // Two tokens are none: which one counted would depend on who reads.
-    let authorization = match (named.next(), named.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
-    };
-    let token = bearer(authorization, query.as_deref())
-        .map_err(|refusal| refusal::refused(refusal, false))?
-        .to_owned();
-    let issued =
-        issuer.issue(&call.ctx, call.tenant_name(), &token, &body.bytes).await.map_err(refusal::issue)?;
-    Ok(Answer::ok(issued))
+    let shown = shown(&headers, query.as_deref())?;
+    let nonce = next_nonce(&issuer, &call, &headers).await?;
+    let issued = issuer.issue(&call.ctx, call.tenant_name(), &shown, &body.bytes).await;
+    Ok(answered(
+        issued.map_err(|fault| refusal::issue(fault).with_dpop_nonce(nonce.as_deref()))?,
+        nonce.as_deref(),
+    ))
+}
+
+async fn notify(
+    State(issuer): State<Issuer>,
+    call: Call,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Raw,
+) -> Result<StatusCode, Refused> {
+    let shown = shown(&headers, query.as_deref())?;
+    let nonce = next_nonce(&issuer, &call, &headers).await?;
+    let told = issuer.notify(&call.ctx, call.tenant_name(), &shown, &body.bytes).await;
+    told.map_err(|fault| refusal::issue(fault).with_dpop_nonce(nonce.as_deref()))?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn issuer_metadata(State(issuer): State<Issuer>, call: Call) -> Result<Answer<Document>, Problem> {

@@ -7,7 +7,8 @@ use crate::store::{CredentialRow, ListRow, OfferRow};
 use crate::{Issuer, status_list};
 use edge::Problem;
 use jiff::Timestamp;
-use openid::vci::CredentialOffer;
+use openid::vci::tx_code::six_digits;
+use openid::vci::{CredentialOffer, TxCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -29,8 +30,8 @@ pub(super) struct IssueRequest {
     pub(super) claims: Map<String, Value>,
     /// `pre_authorized_code`, the only grant of this version.
     pub(super) grant: Option<String>,
-    /// Seconds until the offer ends, at most 3600.
-    #[schemars(range(min = 1, max = 3600))]
+    /// Seconds until the offer ends, at most 3600; with a transaction code at most 604800.
+    #[schemars(range(min = 1, max = 604_800))]
     pub(super) offer_ttl_s: Option<u64>,
     /// Seconds until the credential ends; the type's own if absent.
     #[schemars(range(min = 1))]
@@ -39,10 +40,11 @@ pub(super) struct IssueRequest {
     pub(super) subject_ref: Option<String>,
     /// Not in this version: 422.
     credential_configuration_ids: Option<Value>,
-    /// Not in this version: 422.
-    tx_code: Option<Value>,
-    /// Not in this version beyond 1: 422.
-    copies_max: Option<Value>,
+    /// A code that reaches the holder by another way and that the wallet must send: `true` for six digits, or its form.
+    tx_code: Option<TxCodeWish>,
+    /// Copies that one request gets at most; the batch size of the metadata if absent.
+    #[schemars(range(min = 1))]
+    copies_max: Option<u64>,
     /// Not in this version: 422 unless false.
     deferred: Option<Value>,
     /// Not in this version: 422 unless false.
@@ -55,8 +57,6 @@ impl IssueRequest {
         let is = |value: &Option<Value>, fine: Value| value.as_ref().is_none_or(|value| *value == fine);
         let asked = [
             ("/credential_configuration_ids", self.credential_configuration_ids.is_none()),
-            ("/tx_code", is(&self.tx_code, Value::Bool(false))),
-            ("/copies_max", is(&self.copies_max, Value::from(1))),
             ("/deferred", is(&self.deferred, Value::Bool(false))),
             ("/refreshable", is(&self.refreshable, Value::Bool(false))),
             ("/grant", self.grant.as_ref().is_none_or(|grant| grant == PRE_AUTHORIZED)),
@@ -71,6 +71,40 @@ impl IssueRequest {
     }
 }
 
+/// Whether there is a transaction code, and of which form.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum TxCodeWish {
+    /// Six digits, or none.
+    Flag(bool),
+    /// Another form.
+    Form(TxCodeForm),
+}
+
+/// The form of a transaction code.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TxCodeForm {
+    /// Characters, 6 to 16; 6 if absent.
+    #[schemars(range(min = 6, max = 16))]
+    length: Option<u32>,
+    /// `numeric`, the default, or `text`.
+    input_mode: Option<String>,
+    /// What the wallet tells its holder, at most 300 characters.
+    description: Option<String>,
+}
+
+impl From<TxCodeWish> for Option<TxCode> {
+    fn from(wish: TxCodeWish) -> Self {
+        match wish {
+            TxCodeWish::Flag(wanted) => wanted.then(six_digits),
+            TxCodeWish::Form(TxCodeForm { length, input_mode, description }) => {
+                Some(TxCode { input_mode, length, description })
+            }
+        }
+    }
+}
+
 impl From<IssueRequest> for NewCredential {
     fn from(request: IssueRequest) -> Self {
         Self {
@@ -80,6 +114,8 @@ impl From<IssueRequest> for NewCredential {
             offer_ttl_s: request.offer_ttl_s,
             valid_for_s: request.valid_for_s,
             subject_ref: request.subject_ref,
+            tx_code: request.tx_code.and_then(Option::from),
+            copies_max: request.copies_max,
         }
     }
 }
@@ -91,7 +127,7 @@ pub(super) struct OfferAnswer {
     id: String,
     /// The offer, `off_…`.
     offer_id: String,
-    /// `offered`, `spent`, `cancelled` or `expired`.
+    /// `offered`, `spent`, `cancelled`, `locked` or `expired`.
     status: String,
     /// `dc+sd-jwt`.
     format: String,
@@ -99,6 +135,9 @@ pub(super) struct OfferAnswer {
     expires_at: String,
     /// Whether the wallet must send a transaction code.
     tx_code_required: bool,
+    /// The transaction code, for whoever hands it to the holder; in the answer that makes the offer and nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_code: Option<String>,
     /// Opens a wallet; a link that redeems the offer.
     #[serde(skip_serializing_if = "Option::is_none")]
     offer_uri: Option<String>,
@@ -123,7 +162,8 @@ impl From<Offered> for OfferAnswer {
             status,
             format: offered.format,
             expires_at: offered.expires_at.to_string(),
-            tx_code_required: false,
+            tx_code_required: offered.tx_code_required,
+            tx_code: offered.tx_code.map(|code| code.expose().clone()),
             offer_uri,
             credential_offer_uri,
             credential_offer,
@@ -140,7 +180,7 @@ pub(super) struct OfferItem {
     id: String,
     /// `crd_…`
     credential_id: String,
-    /// `offered`, `spent`, `cancelled` or `expired`.
+    /// `offered`, `spent`, `cancelled`, `locked` or `expired`.
     status: String,
     /// When it was made.
     created_at: String,

@@ -244,11 +244,25 @@ impl House {
 
     /// Redeems a code at the token door of a tenant.
     pub(crate) async fn redeem(&self, tenant: &str, code: &str) -> Answered {
-        let form = openid::oauth::form::encode(&[
+        self.redeem_with(tenant, code, &[], &[]).await
+    }
+
+    /// The same with further parameters and headers.
+    pub(crate) async fn redeem_with(
+        &self,
+        tenant: &str,
+        code: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answered {
+        let grant = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:pre-authorized_code"),
             ("pre-authorized_code", code),
-        ]);
-        self.form(&format!("/t/{tenant}/vci/token"), form).await
+        ];
+        let form = openid::oauth::form::encode(&[&grant, fields].concat());
+        let media = ("content-type", "application/x-www-form-urlencoded");
+        let headers = [&[media], headers].concat();
+        self.raw("POST", &format!("/t/{tenant}/vci/token"), "", &headers, form).await
     }
 
     pub(crate) async fn form(&self, path: &str, form: String) -> Answered {
@@ -271,6 +285,12 @@ impl House {
     pub(crate) async fn ask(&self, token: &str, proofs: &[String]) -> Answered {
         let body = json!({"credential_configuration_id": "diploma", "proofs": {"jwt": proofs}});
         self.post_as("/t/default/vci/credential", token, &[], &body).await
+    }
+
+    /// The same with headers, among them whatever shows the token.
+    pub(crate) async fn ask_with(&self, headers: &[(&str, &str)], proofs: &[String]) -> Answered {
+        let body = json!({"credential_configuration_id": "diploma", "proofs": {"jwt": proofs}});
+        self.post_as("/t/default/vci/credential", "", headers, &body).await
     }
 
     /// A credential that a new wallet key collected: the id of the credential and its text.

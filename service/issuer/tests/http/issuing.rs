@@ -26,7 +26,10 @@ async fn a_wallet_collects_what_was_offered_and_every_act_is_one_event() {
     assert_eq!(bound_to.key(), &key.public());
     let jws = Jws::parse(received.credential.text().split('~').next().unwrap(), &LIMITS).unwrap();
     assert_eq!((jws.typ(), jws.x5c().unwrap().len()), (Some("dc+sd-jwt"), 1), "the root is never in x5c");
-    assert_eq!(house.events().await, ["offer-created", "access-granted", "credential-issued"]);
+    assert_eq!(
+        house.events().await,
+        ["offer-created", "access-granted", "credential-issued", "notification-received"]
+    );
 
     let status = house.status(&id(&offer)).await;
     assert_eq!((&status["status"], &status["visible_by"]), (&json!("valid"), &Value::Null));
@@ -88,13 +91,15 @@ async fn the_metadata_names_only_what_is_served() {
         (&server["issuer"], &server["token_endpoint"]),
         (&json!(issuer), &json!(format!("{issuer}/vci/token")))
     );
+    assert_eq!(metadata["batch_credential_issuance"], json!({"batch_size": 10}));
+    assert_eq!(metadata["notification_endpoint"], json!(format!("{issuer}/vci/notification")));
+    assert_eq!(server["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA"]));
+    assert_eq!(server["token_endpoint_auth_methods_supported"], json!(["none", "attest_jwt_client_auth"]));
     let absent = [
-        (&metadata, "batch_credential_issuance"),
         (&metadata, "deferred_credential_endpoint"),
-        (&metadata, "notification_endpoint"),
         (&metadata, "credential_response_encryption"),
         (&server, "pushed_authorization_request_endpoint"),
-        (&server, "dpop_signing_alg_values_supported"),
+        (&server, "authorization_endpoint"),
     ];
     for (document, name) in absent {
         assert!(document.get(name).is_none(), "{name}");
@@ -133,7 +138,10 @@ async fn a_signer_that_would_end_too_soon_costs_the_wallet_neither_round_nor_non
     let strict = issuer::Issuer::new(short.store.clone(), short.custody.clone(), strict);
     let body = json!({"credential_configuration_id": "diploma", "proofs": {"jwt": [proof]}}).to_string();
     short.events().await;
-    let refused = strict.issue(&ctx, "default", token, body.as_bytes()).await;
+    let bearer = format!("Bearer {token}");
+    let access = openid::vci::request::access_token(Some(&bearer), None).unwrap();
+    let shown = issuer::possession::Shown { access, dpop: None };
+    let refused = strict.issue(&ctx, "default", &shown, body.as_bytes()).await;
     assert!(matches!(
         refused,
         Err(issuer::credential::IssueError::Signer(custody::SignError::Expiring { .. }))

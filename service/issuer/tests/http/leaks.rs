@@ -52,11 +52,15 @@ async fn no_claim_code_link_token_nonce_or_subject_is_found_in_database_wal_leav
     let mut body = diploma();
     body["claims"]["given_name"] = CLAIM.into();
     body["subject_ref"] = SUBJECT.into();
+    // Long enough to be sought.
+    body["tx_code"] = json!({"length": 16, "input_mode": "text"});
     // One that is collected and revoked, one that is kept open.
     for collect in [true, false] {
         let key = [("idempotency-key", if collect { "k-1" } else { "k-2" })];
         let offer = house.post_as("/api/v1/credentials/issue", &house.token, &key, &body).await.json();
+        let tx_code = offer["tx_code"].as_str().unwrap().to_owned();
         canaries.push(code(&offer));
+        canaries.push(tx_code);
         let link = offer["credential_offer_uri"].as_str().unwrap();
         canaries.push(link.rsplit('/').next().unwrap().to_owned());
         if collect {

@@ -5,15 +5,20 @@
 extern crate tessera_issuer as issuer;
 
 mod attacks;
+mod attestation;
+mod batch;
 mod dealing;
+mod dpop;
 mod house;
 mod input;
 mod issuing;
 mod leaks;
 mod lists;
+mod notification;
 mod offers;
 mod parallel;
 mod revoking;
 mod rooms;
 mod tenants;
+mod tx_code;
 mod wallet;

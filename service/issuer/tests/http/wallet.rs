@@ -8,6 +8,7 @@ use crypto::key::{KeyAlg, PrivateKey, SignAlg};
 use http::{Request, header};
 use jiff::Timestamp;
 use openid::errand::{Answered as Came, Errand, Method};
+use openid::oauth::dpop;
 use openid::vci::proof;
 use openid::vci::wallet::{Offered, ReceivedCredential, Start};
 use openid::wire::Reach;
@@ -56,15 +57,31 @@ pub(crate) async fn collect(house: &House, offer: &Value) -> (ReceivedCredential
     let known = offered.issuer(came(&body)).unwrap();
     let body = run(house, known.errand()).await;
     let described = known.server(came(&body)).unwrap();
-    let body = run(house, described.errand(None).unwrap()).await;
+    assert!(described.takes_dpop());
+    let bound_to = p256();
+    let tx_code = offer["tx_code"].as_str();
+    let body = run(house, proved(house, &bound_to, described.errand(tx_code).unwrap())).await;
     let granted = described.token(came(&body)).unwrap();
     let body = run(house, granted.errand().unwrap()).await;
     let ready = granted.nonce(came(&body)).unwrap();
     let proof = sign(ready.proof(&jwk, house.now()), &key);
-    let body = run(house, ready.errand(&proof)).await;
+    let body = run(house, proved(house, &bound_to, ready.errand(&proof))).await;
     let (anchors, cache) = (anchors(house).await, PathCache::new());
     let trust = Trust { anchors: &anchors, cache: &cache, haip: true };
-    (ready.received(came(&body), &jwk, &trust, house.now()).unwrap(), key)
+    let received = ready.received(came(&body), &jwk, &trust, house.now()).unwrap();
+    let told = run(house, proved(house, &bound_to, received.stored().unwrap())).await;
+    assert_eq!(told.0, 204);
+    (received, key)
+}
+
+/// The errand with a proof of `key`, as a wallet sends it where the metadata takes proofs.
+fn proved(house: &House, key: &PrivateKey, mut errand: Errand) -> Errand {
+    let token = errand.bearer.as_ref().map(|token| token.expose().as_str());
+    let expected = dpop::Expected { method: "POST", url: &errand.url, access_token: token, nonces: &[] };
+    let jti = crypto::base64::url_encode(&crypto::random::array::<16>());
+    let draft = dpop::draft(&Jwk::from_key(&key.public()), &expected, &jti, None, house.now());
+    errand.proof = Some(("DPoP", sign(draft, key)));
+    errand
 }
 
 fn came((status, body): &(u16, Vec<u8>)) -> Came<'_> {
@@ -76,7 +93,11 @@ async fn run(house: &House, errand: Errand) -> (u16, Vec<u8>) {
     let mut request = Request::builder().method(method).uri(path_of(&errand.url));
     request = request.header(header::ACCEPT, errand.accept);
     if let Some(bearer) = &errand.bearer {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {}", bearer.expose()));
+        let scheme = if errand.proof.is_some() { "DPoP" } else { "Bearer" };
+        request = request.header(header::AUTHORIZATION, format!("{scheme} {}", bearer.expose()));
+    }
+    if let Some((name, proof)) = &errand.proof {
+        request = request.header(*name, proof);
     }
     let body = errand.body.map(|(media, body)| {
         request = std::mem::take(&mut request).header(header::CONTENT_TYPE, media);
