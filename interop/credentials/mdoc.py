@@ -27,7 +27,7 @@ from pymdoccbor.mdoc.verifier import MdocCbor
 from pymdoccbor.tools import thaw_cbor
 
 PROGRAM = sys.argv[1]
-NOW = str(int(time.time()))
+NOW = int(time.time())
 NAMESPACE = "org.iso.18013.5.1"
 DOCTYPE = "org.iso.18013.5.1.mDL"
 # What the library tells of documents that we spoil on purpose.
@@ -46,10 +46,9 @@ def check(name, act):
         print(f"not ok {passed + failed} {name}: {type(fault).__name__} {fault}")
 
 
-def ours(verb, given=None):
-    answer = subprocess.run(
-        [PROGRAM, verb, NOW], input=json.dumps(given), capture_output=True, text=True, check=True
-    )
+def ours(verb, **given):
+    asked = json.dumps({"verb": verb, "now": NOW, **given})
+    answer = subprocess.run([PROGRAM], input=asked, capture_output=True, text=True, check=True)
     return json.loads(answer.stdout)
 
 
@@ -261,13 +260,11 @@ theirs = their_document()
 def judged(issuer_signed, response, root=their_root):
     return ours(
         "read",
-        {
-            "issuer_signed": b64(cbor2.dumps(issuer_signed)),
-            "device_response": b64(response),
-            "root": base64.b64encode(root.public_bytes(serialization.Encoding.DER)).decode(),
-            "request": REQUEST,
-            "paths": [{"path": [NAMESPACE, "age_over_18"], "values": [True]}, {"path": [NAMESPACE, "portrait"]}],
-        },
+        issuer_signed=b64(cbor2.dumps(issuer_signed)),
+        device_response=b64(response),
+        root=base64.b64encode(root.public_bytes(serialization.Encoding.DER)).decode(),
+        request=REQUEST,
+        paths=[{"path": [NAMESPACE, "age_over_18"], "values": [True]}, {"path": [NAMESPACE, "portrait"]}],
     )
 
 

@@ -4,6 +4,7 @@
 //! also measures the bare signatures, so that a ratio says what our part costs whatever the machine does meanwhile.
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+mod measure;
 #[path = "../tests/world/mod.rs"]
 mod world;
 
@@ -13,6 +14,7 @@ use crypto::jose::jws::x5c_value;
 use crypto::jwk::Jwk;
 use crypto::key::SignAlg;
 use jiff::SignedDuration;
+use measure::{ROUNDS, median, per_cpu_second};
 use serde_json::{Value, json};
 use tessera_credential::claims_path::ClaimsPath;
 use tessera_credential::credential_type::CredentialType;
@@ -21,8 +23,6 @@ use tessera_credential::sd_jwt::{self, Subject, Validity};
 use tessera_credential::status::{Bits, StatusList, shuffled_blocks};
 use world::{ISSUER, VCT, World, asks, now, query};
 
-const ROUNDS: usize = 5;
-const ROUND_CPU_NS: u64 = 1_000_000_000;
 const CLAIMS: usize = 10;
 
 fn main() {
@@ -106,31 +106,4 @@ fn issue(world: &World, claims: &Value, holder: &Jwk) -> String {
     let draft = sd_jwt::issue(&accepted, &subject, &mut |out| crypto::random::fill(out)).unwrap();
     let signed = world::sign(draft.jws.with("x5c", x5c_value(&world.issuer.chain)), &world.issuer.key);
     draft.disclosures.assemble(&signed)
-}
-
-/// Runs `act` for about a CPU-second of this thread.
-fn per_cpu_second(mut act: impl FnMut()) -> f64 {
-    let (from_ns, mut count) = (thread_cpu_ns(), 0u32);
-    loop {
-        for _ in 0..64 {
-            act();
-        }
-        count += 64;
-        let spent_ns = thread_cpu_ns() - from_ns;
-        if spent_ns >= ROUND_CPU_NS {
-            return f64::from(count) * 1e9 / spent_ns as f64;
-        }
-    }
-}
-
-/// CPU time of this thread: on a shared machine wall time measures the neighbours.
-fn thread_cpu_ns() -> u64 {
-    let schedstat =
-        std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel with schedstat");
-    schedstat.split(' ').next().and_then(|ns| ns.parse().ok()).expect("the first field is nanoseconds")
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

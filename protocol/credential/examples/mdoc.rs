@@ -1,7 +1,7 @@
 //! Documents in and out of a terminal, for other people's software to check (`interop/credentials/mdoc.py`).
 //!
-//! `mdoc issue NOW` makes a root, a signer, a device and a document, and shows part of it to a verifier; `mdoc read NOW` judges
-//! the document and the response that stand in the JSON on its standard input. `NOW` is in Unix seconds.
+//! It reads JSON and writes JSON. `{"verb": "issue", "now": …}` makes a root, a signer, a device and a document, and shows part of
+//! it to a verifier; `"read"` judges the document and the response beside it. `now` is in Unix seconds.
 #![allow(clippy::unwrap_used, reason = "an example ends when something is amiss")]
 
 use std::io::Read as _;
@@ -28,16 +28,13 @@ const NAMESPACE: &str = "org.iso.18013.5.1";
 const DAY_H: i64 = 24;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [verb, now] = &arguments[..] else { panic!("usage: mdoc issue|read NOW") };
-    let now = Timestamp::from_second(now.parse().unwrap()).unwrap();
-    let answer = match verb.as_str() {
-        "issue" => issue(now),
-        "read" => {
-            let mut input = String::new();
-            std::io::stdin().read_to_string(&mut input).unwrap();
-            read(&serde_json::from_str(&input).unwrap(), now)
-        }
+    let mut input = String::new();
+    std::io::stdin().read_to_string(&mut input).unwrap();
+    let input: Value = serde_json::from_str(&input).unwrap();
+    let now = Timestamp::from_second(input["now"].as_i64().unwrap()).unwrap();
+    let answer = match input["verb"].as_str() {
+        Some("issue") => issue(now),
+        Some("read") => read(&input, now),
         _ => panic!("issue or read"),
     };
     println!("{answer}");

@@ -1,7 +1,7 @@
 //! The holder's side: which elements to show, and what the device signs.
 
 use crypto::base64;
-use crypto::cbor::{Value as Cbor, Writer};
+use crypto::cbor::Writer;
 use crypto::cose::Sign1Draft;
 
 use super::item::{Item, tagged};
@@ -46,7 +46,7 @@ impl Mdoc {
         let payload = transcript.device_authentication(self.doctype(), &NO_NAMESPACES);
         Ok(Presentation {
             doctype: self.doctype().to_owned(),
-            signed: issuer_signed(&shown, &self.signed.auth_value),
+            signed: issuer_signed(&shown, &self.auth),
             sign1: Sign1Draft { detached: true, ..Sign1Draft::new(payload) },
         })
     }
@@ -72,11 +72,11 @@ impl std::fmt::Debug for Presentation {
 }
 
 /// Items stand together by namespace, as they were read.
-fn issuer_signed(shown: &[&Item], auth: &Cbor) -> Vec<u8> {
+fn issuer_signed(shown: &[&Item], auth: &[u8]) -> Vec<u8> {
     let bytes: usize = shown.iter().map(|item| item.encoded.len() + 8).sum();
     let mut out = Writer::with_capacity(bytes + 2 * 1024);
     let groups: Vec<&[&Item]> = shown.chunk_by(|a, b| a.namespace == b.namespace).collect();
-    out.map(1 + usize::from(!groups.is_empty())).text("issuerAuth").value(auth);
+    out.map(1 + usize::from(!groups.is_empty())).text("issuerAuth").raw(auth);
     if !groups.is_empty() {
         out.text("nameSpaces").map(groups.len());
     }

@@ -78,8 +78,6 @@ pub enum Rejection {
 pub struct IssuerSigned {
     pub(crate) items: Vec<Item>,
     pub(crate) auth: Sign1,
-    /// As received, for a holder who passes it on.
-    pub(super) auth_value: Cbor,
 }
 
 /// A document as its holder keeps it. Its elements are personal data: `Debug` shows the type only.
@@ -88,18 +86,20 @@ pub struct Mdoc {
     text: String,
     pub(super) signed: IssuerSigned,
     object: SecurityObject,
+    /// `issuerAuth`, encoded, to be passed on.
+    pub(super) auth: Vec<u8>,
 }
 
 impl IssuerSigned {
     pub(super) fn of(value: &Cbor) -> Result<Self, ParseError> {
-        let auth_value = value.get("issuerAuth").ok_or(ParseError::Form)?;
-        let auth = Sign1::from_value(auth_value).map_err(ParseError::IssuerAuth)?;
+        let auth = value.get("issuerAuth").ok_or(ParseError::Form)?;
+        let auth = Sign1::from_value(auth).map_err(ParseError::IssuerAuth)?;
         let items = match value.get("nameSpaces") {
             // A holder may show that a document exists and nothing of it.
             None => Vec::new(),
             Some(namespaces) => read_items(namespaces)?,
         };
-        Ok(Self { items, auth, auth_value: auth_value.clone() })
+        Ok(Self { items, auth })
     }
 
     /// The elements as JSON, `{namespace: {element: value}}`.
@@ -154,9 +154,11 @@ impl Mdoc {
     /// # Errors
     /// Everything that needs no key: see [`ParseError`].
     pub fn parse(text: &str) -> Result<Unverified<Mdoc>, ParseError> {
-        let signed = IssuerSigned::of(&decode(text)?)?;
+        let value = decode(text)?;
+        let signed = IssuerSigned::of(&value)?;
         let object = SecurityObject::read(&signed.auth)?;
-        Ok(Unverified::new(Mdoc { text: text.to_owned(), signed, object }))
+        let auth = value.get("issuerAuth").map(cbor::encode).ok_or(ParseError::Form)?;
+        Ok(Unverified::new(Mdoc { text: text.to_owned(), signed, object, auth }))
     }
 
     /// The text as received.
