@@ -149,11 +149,22 @@ pub struct Verifier {
     pub status_policy: String,
     /// Seconds that a status list may be stale before it fails.
     pub status_grace_s: u32,
+    /// Seconds that a browser may take to come back from its wallet.
+    pub return_ttl_s: u32,
+    /// What others attest of us, put into each request: objects with `format` and `data`.
+    pub verifier_info: Vec<serde_json::Value>,
 }
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self { session_ttl_s: 300, result_ttl_s: 900, status_policy: "if_present".into(), status_grace_s: 0 }
+        Self {
+            session_ttl_s: 300,
+            result_ttl_s: 900,
+            status_policy: "if_present".into(),
+            status_grace_s: 0,
+            return_ttl_s: 300,
+            verifier_info: Vec::new(),
+        }
     }
 }
 

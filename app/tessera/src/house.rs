@@ -126,7 +126,7 @@ impl House {
             store.clone(),
             custody.clone(),
             edge.outbound().clone(),
-            verifier_config(&config, &base)?,
+            verifier_config(&config, &base, dev)?,
         );
         let idp = Idp::new(
             store.clone(),
@@ -308,7 +308,7 @@ fn issuer_config(config: &Config, base: &str) -> issuer::Config {
     }
 }
 
-fn verifier_config(config: &Config, base: &str) -> Result<verifier::Config, Failure> {
+fn verifier_config(config: &Config, base: &str, dev: bool) -> Result<verifier::Config, Failure> {
     let status_policy = match config.verifier.status_policy.as_str() {
         "if_present" => StatusMode::IfPresent,
         "require" => StatusMode::Require,
@@ -318,13 +318,21 @@ fn verifier_config(config: &Config, base: &str) -> Result<verifier::Config, Fail
             return Err(Failure::usage(what, "use if_present, require or ignore"));
         }
     };
-    Ok(verifier::Config {
+    let made = verifier::Config {
         session_ttl_s: config.verifier.session_ttl_s,
         result_ttl_s: config.verifier.result_ttl_s,
         status_policy,
         status_grace_s: config.verifier.status_grace_s,
+        return_ttl_s: config.verifier.return_ttl_s,
+        verifier_info: config.verifier.verifier_info.clone(),
+        dev,
         ..verifier::Config::new(base)
-    })
+    };
+    made.check().map_err(|fault| {
+        Failure::usage(format!("[verifier]: {fault}"), "mend the key; `tessera init` shows the defaults")
+            .code("config/range")
+    })?;
+    Ok(made)
 }
 
 /// Which relay carries pushes: in development the house's own, in production one on this machine that the configuration names.

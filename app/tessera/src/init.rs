@@ -135,6 +135,7 @@ status_ttl_s = 300           # a revocation is seen by other verifiers within th
 session_ttl_s = 300
 result_ttl_s = 900           # claims are erased after this
 status_policy = "if_present" # or "require", "ignore"
+return_ttl_s = 300           # on one device the browser comes back within this, or the claims are erased
 
 [seal]
 enrolment = "invited"        # or "open"

@@ -17,7 +17,7 @@ use tessera_openid::vci::{
     PreAuthorizedRequest, ProofRules,
 };
 use tessera_openid::vp::wallet::{CheckedRequest, PresentationLink};
-use tessera_openid::vp::{ResponseRules, response};
+use tessera_openid::vp::{ResponseRules, Seal, response};
 use tessera_openid::wire::Reach;
 
 /// JSON-like text: mostly broken, sometimes whole, with member names of these protocols in it.
@@ -83,7 +83,7 @@ proptest! {
         let body = encode(&[("client_assertion_type", JWT_BEARER), ("client_assertion", &text)]);
         let _ = ClientAuth::read(None, &Form::parse(body.as_bytes(), FORM_BYTES_MAX).unwrap());
         let key = Ecdh::generate();
-        let rules = ResponseRules { response_key: &key, kid: "k", state: "s", state_required: false };
+        let rules = ResponseRules { seal: Seal::Jwe { key: &key, kid: "k" }, state: "s", state_required: false };
         let _ = response::open(encode(&[("response", &text)]).as_bytes(), &rules);
         let link = PresentationLink { client_id: "x".to_owned(), request_uri: "https://v.example".to_owned() };
         let anchors = Authority::new("Root").anchors(Context::Reader, &[]);

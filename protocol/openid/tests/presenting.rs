@@ -21,8 +21,9 @@ use tessera_openid::vp::wallet::{
     AnswerFault, CheckedRequest, PresentationLink, RequestFault, Shown, acknowledged,
 };
 use tessera_openid::vp::{
-    ClientId, ClientIdFault, ClientMetadata, Input, Judgement, Question, Reading, Reply, RequestObject,
-    ResponseRules, Session, State, Verdict, WalletError, request, response, verdict,
+    ClientId, ClientIdFault, ClientMetadata, Flow, Input, Judgement, Question, Reading, Reply, RequestObject,
+    RequestUriMethod, ResponseMode, ResponseRules, Seal, Session, State, Verdict, WalletError, request,
+    response, verdict,
 };
 use tessera_openid::wire::Reach;
 
@@ -62,16 +63,20 @@ impl Scene {
             dcql_query: json!({"credentials": [{"id": "d", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]},
                 "claims": [{"path": ["degree"]}]}]}),
             client_metadata: ClientMetadata {
-                response_key: self.response_key.public(),
+                response_key: Some(self.response_key.public()),
                 sd_jwt_algs: vec!["ES256"],
                 kb_jwt_algs: vec!["ES256"],
             },
+            response_mode: ResponseMode::DirectPostJwt,
+            transaction_data: Vec::new(),
+            verifier_info: Vec::new(),
+            wallet_nonce: None,
         }
     }
 
     fn link(&self) -> PresentationLink {
-        let link =
-            RequestObject::link(&self.object().client_id, "https://v.example/r", request::REQUEST_SCHEME);
+        let (id, get) = (self.object().client_id, RequestUriMethod::Get);
+        let link = RequestObject::link(&id, "https://v.example/r", get, request::REQUEST_SCHEME);
         PresentationLink::parse(&link, Reach::Https).unwrap()
     }
 
@@ -146,8 +151,13 @@ impl Scene {
         let object = self.object();
         let query = Query::parse(&object.dcql_query, Reader::Own).unwrap();
         let client_id = object.client_id.to_string();
-        let question =
-            Question { query: &query, client_id: &client_id, nonce: &object.nonce, requested_at: now() };
+        let question = Question {
+            query: &query,
+            client_id: &client_id,
+            nonce: &object.nonce,
+            requested_at: now(),
+            transactions: &[],
+        };
         let anchors = self.authority.anchors(Context::Issuer, &[VCT]);
         let reading = self.open(errand);
         let judgement = trusting(&anchors, |trust| verdict::examine(reading, &question, trust, at(1)));
@@ -158,13 +168,9 @@ impl Scene {
     }
 
     fn open(&self, errand: &Errand) -> Reading {
-        let metadata = self.object().client_metadata;
-        let rules = ResponseRules {
-            response_key: &self.response_key,
-            kid: &metadata.kid(),
-            state: "session-state",
-            state_required: true,
-        };
+        let kid = ClientMetadata::kid(&self.response_key.public());
+        let seal = Seal::Jwe { key: &self.response_key, kid: &kid };
+        let rules = ResponseRules { seal, state: "session-state", state_required: true };
         response::open(&errand.body.as_ref().unwrap().1, &rules)
     }
 }
@@ -203,7 +209,7 @@ fn no_match_and_a_holders_no_are_answered_alike_and_decline_the_session() {
     let reading = scene.open(&request.decline().unwrap());
     let input = reading.reply.input().unwrap();
     assert_eq!(input, Input::WalletError(WalletError::AccessDenied));
-    let (session, answer) = Session::new(at(300)).step(input, now());
+    let (session, answer) = Session::new(at(300), Flow::CrossDevice).step(input, now());
     assert!(answer.is_ok());
     assert_eq!(session.state, State::Declined { error: WalletError::AccessDenied });
 }
@@ -219,7 +225,7 @@ fn an_answer_to_one_session_is_unreadable_in_another() {
 
 #[test]
 fn an_answer_replayed_into_its_own_session_changes_nothing() {
-    let (session, first) = Session::new(at(300)).step(Input::Accepted, now());
+    let (session, first) = Session::new(at(300), Flow::CrossDevice).step(Input::Accepted, now());
     assert!(first.is_ok());
     let (after, second) = session.step(Input::Accepted, now());
     assert!(second.is_err());
@@ -254,8 +260,7 @@ fn an_object_of_another_client_than_the_link_is_refused() {
 fn a_client_identifier_of_another_prefix_is_refused_by_name() {
     let scene = Scene::new();
     for (prefix, fault) in [
-        ("x509_san_dns:v.example", ClientIdFault::Unserved("x509_san_dns")),
-        ("redirect_uri:https://v.example", ClientIdFault::Unserved("redirect_uri")),
+        ("openid_federation:https://v.example", ClientIdFault::Unserved("openid_federation")),
         ("origin:https://v.example", ClientIdFault::Reserved),
         ("v.example", ClientIdFault::Unknown),
     ] {
@@ -267,6 +272,38 @@ fn a_client_identifier_of_another_prefix_is_refused_by_name() {
         });
         assert!(matches!(refused, Err(RequestFault::ClientId(found)) if found == fault), "{prefix}");
     }
+}
+
+#[test]
+fn a_name_that_the_signers_certificate_does_not_bear_is_refused() {
+    let scene = Scene::new();
+    for id in ["x509_san_dns:v.example", "redirect_uri:https://v.example/t/a/vp/response/secret"] {
+        let link = PresentationLink { client_id: id.to_owned(), ..scene.link() };
+        let object = scene.changed("client_id", json!(id));
+        let answer = Answered { status: 200, body: object.as_bytes() };
+        let refused = trusting(&scene.readers(), |trust| {
+            CheckedRequest::check(&link, answer, trust, Reach::Https, now())
+        });
+        assert!(matches!(refused, Err(RequestFault::OtherCertificate)), "{id}");
+    }
+}
+
+#[test]
+fn an_answer_goes_in_the_clear_only_where_the_request_says_so() {
+    let scene = Scene::new();
+    let object = scene.changed("response_mode", json!("direct_post"));
+    let request = scene.check(&object).unwrap();
+    let errand = request.answer(&[scene.shown(&request)]).unwrap();
+    let body = &errand.body.as_ref().unwrap().1;
+    let rules = ResponseRules { seal: Seal::Open, state: "session-state", state_required: true };
+    let reading = response::open(body, &rules);
+    let Reply::Answer(answer) = reading.reply else { panic!("{:?}", reading.reply) };
+    assert_eq!(answer.vp_token["d"].as_array().unwrap().len(), 1);
+    let no = request.decline().unwrap();
+    let reading = response::open(&no.body.as_ref().unwrap().1, &rules);
+    assert_eq!(reading.reply.input(), Some(Input::WalletError(WalletError::AccessDenied)));
+    // To a session that wants it sealed the same text is no answer.
+    assert!(matches!(scene.open(&errand).reply, Reply::Unreadable(Check::AnswerKind)));
 }
 
 #[test]
@@ -317,7 +354,7 @@ fn a_request_without_nonce_or_response_uri_or_with_a_redirect_uri_is_refused() {
         ("nonce", json!("")),
         ("response_uri", Value::Null),
         ("redirect_uri", json!("https://v.example/back")),
-        ("response_mode", json!("direct_post")),
+        ("response_mode", json!("fragment")),
         ("response_mode", Value::Null),
         ("response_type", json!("code")),
         ("aud", json!("https://wallet.example")),

@@ -20,6 +20,9 @@ impl Verifier {
         for late in store::late(&self.store, ctx, TICK_ROWS_MAX).await? {
             self.expire(ctx, &late).await?;
         }
+        for late in store::late_returns(&self.store, ctx, TICK_ROWS_MAX).await? {
+            self.not_returned(ctx, &late).await?;
+        }
         for id in store::due_claims(&self.store, ctx, TICK_ROWS_MAX).await? {
             self.erase_claims(ctx, &id).await?;
         }

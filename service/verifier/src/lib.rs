@@ -4,6 +4,7 @@
 //! API     POST verifications ─► session { seed, signed request, response key } ─► link
 //! wallet  GET vp/request ─► the signed request                                        (writes nothing)
 //! wallet  POST vp/response ─► opened ─► judged ─► lists looked into ─► verdict ─► one guarded write
+//! browser comes back with its code ─► released                                        (same device alone)
 //! API     GET verifications/{id} ─► state, report, claims while they are kept ─► event
 //! ```
 //! Invariants: an answer is judged by the stored query, never by what it says of itself; a session ends once, by a guard, and its
@@ -12,17 +13,22 @@
 //!
 //! Start reading at [`request`], then [`response`].
 
+mod asked;
+pub mod browser;
 pub mod config;
 pub mod http;
 mod jobs;
 mod lists;
+mod named;
 pub mod page;
+pub mod query;
 pub mod request;
 pub mod response;
 pub mod result;
 mod secrets;
 mod status_list;
 pub mod store;
+pub mod transaction_type;
 mod trust;
 mod waiting;
 

@@ -1,28 +1,27 @@
 //! Asking: a query becomes a signed request behind a link, which one wallet answers.
 
+use crate::Verifier;
+use crate::asked::Asked;
 use crate::secrets::{SEED_BYTES, Secrets, path_sha256};
-use crate::store::{self, NewSession};
-use crate::{Config, Verifier};
+use crate::store::{self, FetchedRow, NewSession, OpenRow};
+use crate::transaction_type::TransactionType;
 use ::store::{CommitError, Committed, Ctx, Refused, Stmt, StoreFault, Unit, id};
-use credential::dcql::{self, QUERY_BYTES_MAX, Query, Reader};
 use credential::pointer::PointerError;
 use credential::presentation::StatusMode;
 use crypto::hash;
+use crypto::jose::jws::{Draft, Jws};
+use crypto::json::Limits;
 use crypto::key::Ecdh;
 use crypto::secret::Secret;
-use custody::{KeyRef, REQUEST_USE, SignError, Signed};
-use jiff::{SignedDuration, Timestamp};
+use custody::{KeyRef, REQUEST_USE, SignError};
+use jiff::Timestamp;
+use openid::vp::request::{REQUEST_BYTES_MAX, REQUEST_TYP, WALLET_NONCE_CHARS_MAX};
 use openid::vp::session::UNREADABLE_TRIES;
-use openid::vp::{ClientId, ClientMetadata, RequestObject, request};
-use serde_json::Value;
-use tlog::event::Event;
+use openid::vp::{ClientId, ClientMetadata, RequestObject, RequestUriMethod, ResponseMode};
+use serde_json::{Map, Value, json};
+use tlog::event::{Event, KeyUse};
 
-/// Longest life of a request, seconds: whoever intercepts the link has that long.
-pub const SESSION_TTL_S_MAX: u64 = 3_600;
-/// Longest time that claims are kept, seconds: they are another's personal data, wanted for one purpose.
-pub const RESULT_TTL_S_MAX: u64 = 86_400;
-/// Characters of a scheme that opens a wallet.
-pub const SCHEME_CHARS_MAX: usize = 64;
+pub use crate::asked::{RESULT_TTL_S_MAX, SCHEME_CHARS_MAX, SESSION_TTL_S_MAX};
 
 /// Ids of verifications begin with it.
 pub(crate) const ID_PREFIX: &str = "ver";
@@ -30,16 +29,17 @@ pub(crate) const ID_PREFIX: &str = "ver";
 const SD_JWT_ALGS: [&str; 3] = ["ES256", "ES384", "PS256"];
 /// How wallets may sign a key binding.
 const KB_JWT_ALGS: [&str; 3] = ["ES256", "ES384", "EdDSA"];
-/// Schemes that open no wallet, and could do other things in a page that shows the link.
-const WEB_SCHEMES: [&str; 9] =
-    ["http", "https", "javascript", "data", "file", "blob", "vbscript", "about", "filesystem"];
 /// A key that is rotated between its reading and its signing is read again; twice in a row is a fault of ours.
 const SIGNER_TRIES: usize = 3;
+/// Signatures for nonces of wallets that one session bears: whoever knows its link could ask for any number.
+const SIGNINGS_MAX: i64 = 8;
+/// How the request of a session is had that nobody fetches: its link holds it.
+pub(crate) const IN_THE_LINK: &str = "none";
 
 /// What somebody asks a wallet for.
 pub struct NewVerification {
-    /// `dcql_query`.
-    pub query: Value,
+    /// `dcql_query`, or the name of a stored one.
+    pub query: Asks,
     /// Life of the request, seconds.
     pub ttl_s: Option<u64>,
     /// How long the claims are kept, seconds.
@@ -48,6 +48,38 @@ pub struct NewVerification {
     pub status_policy: Option<StatusMode>,
     /// What opens the wallet; `openid4vp`.
     pub wallet_scheme: Option<String>,
+    /// Whether the wallet is on the device of the browser that began; follows from `return_uri` where absent.
+    pub same_device: Option<bool>,
+    /// Where that browser comes back.
+    pub return_uri: Option<String>,
+    /// How we name ourselves.
+    pub prefix: Prefix,
+    /// How the answer comes back.
+    pub response_mode: ResponseMode,
+    /// How the wallet fetches the request.
+    pub method: RequestUriMethod,
+    /// What is to be authorised.
+    pub transaction_data: Vec<Map<String, Value>>,
+}
+
+/// What is asked for.
+pub enum Asks {
+    /// This query.
+    Query(Value),
+    /// The stored query of this name.
+    Stored(String),
+}
+
+/// How we name ourselves (OpenID4VP 1.0, 5.9.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefix {
+    /// By our certificate.
+    #[default]
+    X509Hash,
+    /// By the host that our certificate names.
+    X509SanDns,
+    /// By the address of the answer, unsigned; for development.
+    RedirectUri,
 }
 
 /// A request that waits for its answer. Its links can be answered: no `Debug`.
@@ -56,10 +88,12 @@ pub struct Requested {
     pub id: String,
     /// Who asks, prefix included.
     pub client_id: String,
-    /// Where the wallet fetches the signed request.
-    pub request_uri: String,
+    /// Where the wallet fetches the signed request; none where the link holds it.
+    pub request_uri: Option<String>,
     /// Opens a wallet.
     pub authorization_request_uri: String,
+    /// Our page for the same device.
+    pub page: Option<String>,
     /// When it ends unanswered.
     pub expires_at: Timestamp,
 }
@@ -73,14 +107,29 @@ pub enum RequestError {
     /// The query asks for what this version does not serve.
     #[error("this version does not offer that")]
     NotOffered(Vec<PointerError>),
+    /// There is no stored query of that name.
+    #[error("no such stored query")]
+    UnknownQuery,
     /// A number or text is out of its bound.
     #[error("{pointer} {rule}")]
     Bound {
         /// JSON pointer.
-        pointer: &'static str,
+        pointer: String,
         /// Its rule.
-        rule: &'static str,
+        rule: String,
     },
+    /// The way back cannot be taken.
+    #[error("return_uri {0}")]
+    ReturnUri(&'static str),
+    /// HAIP is on and forbids this member's value.
+    #[error("{0} is forbidden by HAIP")]
+    HaipForbids(&'static str),
+    /// Only a place for trying things may do this.
+    #[error("{0} is for development only")]
+    OnlyInDevelopment(&'static str),
+    /// A transaction of a type that nobody registered, by its pointer.
+    #[error("{0} is no registered type of transaction")]
+    UnknownTransactionType(String),
     /// The signer could not, or ends soon.
     #[error(transparent)]
     Signer(#[from] SignError),
@@ -98,6 +147,12 @@ pub enum RequestError {
     Store(#[from] StoreFault),
 }
 
+impl RequestError {
+    pub(crate) fn bound(pointer: &str, rule: &str) -> Self {
+        Self::Bound { pointer: pointer.to_owned(), rule: rule.to_owned() }
+    }
+}
+
 /// The idempotency mark went to another request.
 #[derive(Debug)]
 struct MarkLost;
@@ -109,14 +164,22 @@ impl Refused for MarkLost {
     }
 }
 
-/// What was asked, within its bounds.
-struct Asked {
-    query: String,
-    dcql_query: Value,
-    expires_at: Timestamp,
-    result_ttl_s: i64,
-    status_policy: StatusMode,
-    scheme: String,
+/// The session bears no more signatures, or is over.
+#[derive(Debug)]
+struct SigningsSpent;
+
+impl Refused for SigningsSpent {
+    fn event(&self) -> Event {
+        let (operation, code) = ("fetchPresentationRequestFor".to_owned(), "api/not-found".to_owned());
+        Event::RequestRefused { status: 404, operation, code }
+    }
+}
+
+/// A request as it is kept: signed, or the link that holds it.
+struct Made {
+    client_id: ClientId,
+    text: String,
+    key: Option<KeyUse>,
 }
 
 impl Verifier {
@@ -131,37 +194,20 @@ impl Verifier {
         asked: NewVerification,
         mark: Option<Stmt>,
     ) -> Result<(Requested, Committed), RequestError> {
-        let asked = within_bounds(&self.config, asked, ctx.now)?;
+        let asked = self.asked(ctx, asked).await?;
         let session_id = id::new(ctx, ID_PREFIX);
         let seed = Secret::new(ctx.random::<SEED_BYTES>());
         let secrets = Secrets::of(&seed);
-        let response_key = Ecdh::generate();
-        let (client_id, signed) = self.sign(ctx, tenant, &asked, &secrets, &response_key).await?;
-        let client_id_text = client_id.to_string();
-        let put = store::put_session(
-            &self.store,
-            ctx,
-            &NewSession {
-                id: &session_id,
-                client_id: &client_id_text,
-                query: &asked.query,
-                status_policy: asked.status_policy.as_str(),
-                wallet_scheme: &asked.scheme,
-                result_ttl_s: asked.result_ttl_s,
-                request_sha256: path_sha256(&secrets.request),
-                response_sha256: path_sha256(&secrets.response),
-                seed: seed.expose(),
-                request: signed.compact.as_bytes(),
-                response_key: response_key.to_secret().expose(),
-                tries_left: UNREADABLE_TRIES,
-                expires_at_ms: asked.expires_at.as_millisecond(),
-            },
-        )
-        .await?;
+        let response_key = match asked.response_mode {
+            ResponseMode::DirectPostJwt => Some(Ecdh::generate()),
+            ResponseMode::DirectPost => None,
+        };
+        let made = self.make(ctx, tenant, &asked, &secrets, response_key.as_ref()).await?;
+        let put = self.put(ctx, &session_id, &asked, &seed, &secrets, response_key.as_ref(), &made).await?;
         let event = Event::PresentationRequested {
             query_sha256: hash::sha256(asked.query.as_bytes()),
             session: session_id.clone(),
-            key_use: Some(signed.key),
+            key_use: made.key.clone(),
         };
         let mut unit = Unit::new(event).put(put);
         if let Some(mark) = mark {
@@ -172,15 +218,80 @@ impl Verifier {
             CommitError::Fault(fault) => RequestError::Store(fault),
         })?;
         let links = self.links(tenant, &secrets);
-        let authorization_request_uri = RequestObject::link(&client_id, &links.request_uri, &asked.scheme);
+        let is_open = asked.prefix == Prefix::RedirectUri;
         let requested = Requested {
             id: session_id,
-            client_id: client_id_text,
-            request_uri: links.request_uri,
-            authorization_request_uri,
+            authorization_request_uri: if is_open {
+                made.text
+            } else {
+                RequestObject::link(&made.client_id, &links.request_uri, asked.method, &asked.scheme)
+            },
+            client_id: made.client_id.to_string(),
+            request_uri: (!is_open).then_some(links.request_uri),
+            page: asked.return_uri.is_some().then_some(links.page),
             expires_at: asked.expires_at,
         };
         Ok((requested, committed))
+    }
+
+    /// What is asked, with what it names by name, within its bounds.
+    async fn asked(&self, ctx: &Ctx, asked: NewVerification) -> Result<Asked, RequestError> {
+        let query = match &asked.query {
+            Asks::Query(query) => query.clone(),
+            Asks::Stored(name) => {
+                let stored = self.query(ctx, name).await?.ok_or(RequestError::UnknownQuery)?;
+                stored.query
+            }
+        };
+        let mut types: Vec<TransactionType> = Vec::new();
+        for data in &asked.transaction_data {
+            let name = data.get("type").and_then(Value::as_str).unwrap_or_default();
+            if !types.iter().any(|known| known.name == name) {
+                types.extend(self.transaction_type(ctx, name).await?);
+            }
+        }
+        Asked::within_bounds(&self.config, asked, &query, &types, ctx.now)
+    }
+
+    /// The session's row.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one row, each of another making")]
+    async fn put(
+        &self,
+        ctx: &Ctx,
+        id: &str,
+        asked: &Asked,
+        seed: &Secret<[u8; SEED_BYTES]>,
+        secrets: &Secrets,
+        response_key: Option<&Ecdh>,
+        made: &Made,
+    ) -> Result<Stmt, StoreFault> {
+        let client_id = made.client_id.to_string();
+        let response_key = response_key.map(Ecdh::to_secret);
+        let sent: Vec<&str> = asked.transactions.iter().map(|it| it.encoded.as_str()).collect();
+        let transactions = (!sent.is_empty()).then(|| json!(sent).to_string());
+        let method = if asked.prefix == Prefix::RedirectUri { IN_THE_LINK } else { asked.method.as_str() };
+        let session = NewSession {
+            id,
+            client_id: &client_id,
+            query: &asked.query,
+            status_policy: asked.status_policy.as_str(),
+            wallet_scheme: &asked.scheme,
+            result_ttl_s: asked.result_ttl_s,
+            request_sha256: path_sha256(&secrets.request),
+            response_sha256: path_sha256(&secrets.response),
+            seed: seed.expose(),
+            request: made.text.as_bytes(),
+            response_key: response_key.as_ref().map(|key| key.expose().as_slice()),
+            tries_left: UNREADABLE_TRIES,
+            expires_at_ms: asked.expires_at.as_millisecond(),
+            response_mode: asked.response_mode.as_str(),
+            request_method: method,
+            signings_left: if asked.method == RequestUriMethod::Post { SIGNINGS_MAX } else { 0 },
+            return_uri: asked.return_uri.as_deref(),
+            page_sha256: asked.return_uri.is_some().then(|| path_sha256(&secrets.page)),
+            transactions: transactions.as_deref().map(str::as_bytes),
+        };
+        store::put_session(&self.store, ctx, &session).await
     }
 
     /// The signed request behind the secret of its path. Fetching writes nothing, so fetching again works.
@@ -192,44 +303,149 @@ impl Verifier {
         ctx: &Ctx,
         secret: &str,
     ) -> Result<Option<Secret<Vec<u8>>>, StoreFault> {
-        store::signed_request(&self.store, ctx, path_sha256(secret)).await
+        let row = store::fetched(&self.store, ctx, path_sha256(secret)).await?;
+        Ok(row.map(|row| row.request))
     }
 
-    /// Signs the request by the certificate that its own `client_id` names.
-    async fn sign(
+    /// The same request, signed anew for a wallet's nonce (OpenID4VP 1.0, 5.10); without one as it stands.
+    ///
+    /// # Errors
+    /// [`RequestError`]; none for a secret that opens nothing, a request that is not fetched so, or too many of them.
+    pub async fn request_for(
+        &self,
+        ctx: &Ctx,
+        secret: &str,
+        wallet_nonce: Option<&str>,
+    ) -> Result<Option<Secret<Vec<u8>>>, RequestError> {
+        if wallet_nonce.is_some_and(|nonce| nonce.chars().count() > WALLET_NONCE_CHARS_MAX) {
+            return Err(RequestError::bound("wallet_nonce", "has at most 256 characters"));
+        }
+        let row = store::fetched(&self.store, ctx, path_sha256(secret)).await?;
+        let row = row.filter(|row| row.request_method == RequestUriMethod::Post.as_str());
+        let (Some(row), Some(nonce)) = (&row, wallet_nonce) else {
+            return Ok(row.map(|row| row.request));
+        };
+        let Some(signed) = self.signed_for(ctx, row, nonce).await? else { return Ok(None) };
+        let event = Event::PresentationRequested {
+            query_sha256: hash::sha256(row.query.as_bytes()),
+            session: row.id.clone(),
+            key_use: Some(signed.key),
+        };
+        let unit = Unit::new(event).guard(store::spend_signing(&row.id), SigningsSpent);
+        match self.store.commit(ctx, unit).await {
+            Ok(_) => Ok(Some(Secret::new(signed.compact.into_bytes()))),
+            Err(CommitError::Lost(SigningsSpent)) => Ok(None),
+            Err(CommitError::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// The stored request with this nonce, by the certificate that it names; none if another signs by now.
+    async fn signed_for(
+        &self,
+        ctx: &Ctx,
+        row: &FetchedRow,
+        nonce: &str,
+    ) -> Result<Option<custody::Signed>, RequestError> {
+        let damaged = || StoreFault::Sealed { place: "verifier_session.request".into() };
+        let text = std::str::from_utf8(row.request.expose()).map_err(|_| damaged())?;
+        let limits = Limits { bytes_max: REQUEST_BYTES_MAX, depth_max: openid::wire::DEPTH_MAX };
+        let jws = Jws::parse(text, &limits).map_err(|_| damaged())?;
+        let mut claims: Value = serde_json::from_slice(jws.payload()).map_err(|_| damaged())?;
+        claims["wallet_nonce"] = json!(nonce);
+        let client_id = ClientId::parse(&row.client_id).map_err(|_| damaged())?;
+        let key = KeyRef::Use(REQUEST_USE);
+        let until = Timestamp::from_millisecond(row.expires_at_ms).unwrap_or(ctx.now);
+        let signer = self.custody.usable(ctx, key, self.config.signer_min_left_s).await?;
+        let draft = Draft::new(REQUEST_TYP, claims.to_string());
+        let signed = self.custody.sign_jws_until(ctx, key, draft, until).await?;
+        let is_same = signed.key.version == signer.version && signed.key.key_id == signer.key_id;
+        let is_named = signer.chain.first().is_some_and(|leaf| client_id.names(leaf));
+        Ok((is_same && is_named).then_some(signed))
+    }
+
+    /// Makes the request: signed by the certificate that its own `client_id` names, or a link that holds it.
+    async fn make(
         &self,
         ctx: &Ctx,
         tenant: &str,
         asked: &Asked,
         secrets: &Secrets,
-        response_key: &Ecdh,
-    ) -> Result<(ClientId, Signed), RequestError> {
+        response_key: Option<&Ecdh>,
+    ) -> Result<Made, RequestError> {
+        let response_uri = self.links(tenant, secrets).response_uri;
+        if asked.prefix == Prefix::RedirectUri {
+            let client_id = ClientId::RedirectUri(response_uri.clone());
+            let text = object(asked, &client_id, response_uri, secrets, response_key, ctx.now)
+                .open_link(&asked.scheme);
+            return Ok(Made { client_id, text, key: None });
+        }
         for _ in 0..SIGNER_TRIES {
             let key = KeyRef::Use(REQUEST_USE);
             let signer = self.custody.usable(ctx, key, self.config.signer_min_left_s).await?;
             let leaf = signer.chain.first().ok_or(RequestError::NoCertificate)?;
-            let client_id = ClientId::x509_hash(leaf);
-            let object = RequestObject {
-                client_id: client_id.clone(),
-                response_uri: self.links(tenant, secrets).response_uri,
-                nonce: secrets.nonce.clone(),
-                state: secrets.state.clone(),
-                issued_at: ctx.now,
-                expires_at: asked.expires_at,
-                dcql_query: asked.dcql_query.clone(),
-                client_metadata: ClientMetadata {
-                    response_key: response_key.public(),
-                    sd_jwt_algs: SD_JWT_ALGS.to_vec(),
-                    kb_jwt_algs: KB_JWT_ALGS.to_vec(),
-                },
+            let client_id = match asked.prefix {
+                Prefix::X509SanDns => self.by_host(&response_uri, leaf)?,
+                Prefix::X509Hash | Prefix::RedirectUri => ClientId::x509_hash(leaf),
             };
+            let object = object(asked, &client_id, response_uri.clone(), secrets, response_key, ctx.now);
             let signed = self.custody.sign_jws_until(ctx, key, object.draft(), asked.expires_at).await?;
             // A rotation in between would put another leaf into x5c than the one that client_id names.
             if signed.key.version == signer.version && signed.key.key_id == signer.key_id {
-                return Ok((client_id, signed));
+                return Ok(Made { client_id, text: signed.compact, key: Some(signed.key) });
             }
         }
         Err(RequestError::SignerMoves)
+    }
+
+    /// Our name by host, if the certificate bears it.
+    fn by_host(&self, response_uri: &str, leaf: &[u8]) -> Result<ClientId, RequestError> {
+        let host = openid::wire::address(response_uri, openid::wire::Reach::LoopbackHttp)
+            .ok()
+            .and_then(|uri| uri.host_str().map(str::to_owned))
+            .unwrap_or_default();
+        let client_id = ClientId::X509SanDns(host);
+        if client_id.names(leaf) && client_id.fits(response_uri) {
+            Ok(client_id)
+        } else {
+            let rule = "cannot be x509_san_dns: the request signer's certificate does not name our host";
+            Err(RequestError::bound("/client_id_prefix", rule))
+        }
+    }
+
+    /// What a session that waits shows its maker.
+    pub(crate) async fn requested(
+        &self,
+        ctx: &Ctx,
+        tenant: &str,
+        row: OpenRow,
+        expires_at: Timestamp,
+    ) -> Result<Requested, StoreFault> {
+        let secrets = Secrets::of(&store::seed(&self.store, ctx, &row).await?);
+        let links = self.links(tenant, &secrets);
+        let damaged = |column: &str| StoreFault::Sealed { place: format!("verifier_session.{column}") };
+        let method = match row.request_method.as_str() {
+            "post" => Some(RequestUriMethod::Post),
+            IN_THE_LINK => None,
+            _ => Some(RequestUriMethod::Get),
+        };
+        let link = match method {
+            Some(method) => {
+                let client_id = ClientId::parse(&row.client_id).map_err(|_| damaged("client_id"))?;
+                RequestObject::link(&client_id, &links.request_uri, method, &row.wallet_scheme)
+            }
+            None => {
+                let link = store::request(&self.store, ctx, &row).await?;
+                String::from_utf8(link.expose().clone()).map_err(|_| damaged("request"))?
+            }
+        };
+        Ok(Requested {
+            authorization_request_uri: link,
+            request_uri: method.is_some().then_some(links.request_uri),
+            page: row.return_uri.is_some().then_some(links.page),
+            id: row.id,
+            client_id: row.client_id,
+            expires_at,
+        })
     }
 
     pub(crate) fn links(&self, tenant: &str, secrets: &Secrets) -> Links {
@@ -237,72 +453,42 @@ impl Verifier {
         Links {
             request_uri: format!("{doors}/request/{}", secrets.request),
             response_uri: format!("{doors}/response/{}", secrets.response),
+            page: format!("{doors}/present/{}", secrets.page),
         }
     }
 }
 
-/// The two doors of a session.
+/// The doors of a session.
 pub(crate) struct Links {
     pub(crate) request_uri: String,
     pub(crate) response_uri: String,
+    pub(crate) page: String,
 }
 
-fn within_bounds(config: &Config, asked: NewVerification, now: Timestamp) -> Result<Asked, RequestError> {
-    let ttl_s = asked.ttl_s.unwrap_or(config.session_ttl_s);
-    if !(1..=SESSION_TTL_S_MAX).contains(&ttl_s) {
-        return Err(RequestError::Bound { pointer: "/ttl_s", rule: "is 1 to 3600 seconds" });
-    }
-    let result_ttl_s = asked.result_ttl_s.unwrap_or(config.result_ttl_s);
-    if !(1..=RESULT_TTL_S_MAX).contains(&result_ttl_s) {
-        return Err(RequestError::Bound { pointer: "/result_ttl_s", rule: "is 1 to 86400 seconds" });
-    }
-    let scheme = asked.wallet_scheme.unwrap_or_else(|| request::REQUEST_SCHEME.to_owned());
-    if !opens_a_wallet(&scheme) {
-        let rule = "is a private-use scheme in lower case, as openid4vp";
-        return Err(RequestError::Bound { pointer: "/wallet_scheme", rule });
-    }
-    if asked.query.to_string().len() > QUERY_BYTES_MAX {
-        return Err(RequestError::Bound { pointer: "/dcql_query", rule: "has at most 32768 bytes" });
-    }
-    let query = Query::parse(&asked.query, Reader::Own).map_err(RequestError::Query)?;
-    let missing = dcql::unsupported(&query);
-    if !missing.is_empty() {
-        return Err(RequestError::NotOffered(missing));
-    }
-    let dcql_query = query.to_value();
-    Ok(Asked {
-        query: dcql_query.to_string(),
-        dcql_query,
-        expires_at: now + SignedDuration::from_secs(ttl_s.cast_signed()),
-        result_ttl_s: result_ttl_s.cast_signed(),
-        status_policy: asked.status_policy.unwrap_or(config.status_policy),
-        scheme,
-    })
-}
-
-/// RFC 3986, 3.1, in lower case, and none that a browser acts on by itself.
-fn opens_a_wallet(scheme: &str) -> bool {
-    let tail =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
-    scheme.len() <= SCHEME_CHARS_MAX
-        && scheme.as_bytes().first().is_some_and(u8::is_ascii_lowercase)
-        && scheme.bytes().all(tail)
-        && !WEB_SCHEMES.contains(&scheme)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_schemes_that_open_a_wallet_are_taken() {
-        for scheme in ["openid4vp", "haip-vp", "eudi.openid4vp+1"] {
-            assert!(opens_a_wallet(scheme), "{scheme}");
-        }
-        for scheme in
-            ["", "https", "javascript", "data", "1a", "Openid4vp", "a:b", "a//", "a b", &"a".repeat(65)]
-        {
-            assert!(!opens_a_wallet(scheme), "{scheme}");
-        }
+fn object(
+    asked: &Asked,
+    client_id: &ClientId,
+    response_uri: String,
+    secrets: &Secrets,
+    response_key: Option<&Ecdh>,
+    now: Timestamp,
+) -> RequestObject {
+    RequestObject {
+        client_id: client_id.clone(),
+        response_uri,
+        nonce: secrets.nonce.clone(),
+        state: secrets.state.clone(),
+        issued_at: now,
+        expires_at: asked.expires_at,
+        dcql_query: asked.dcql_query.clone(),
+        response_mode: asked.response_mode,
+        client_metadata: ClientMetadata {
+            response_key: response_key.map(Ecdh::public),
+            sd_jwt_algs: SD_JWT_ALGS.to_vec(),
+            kb_jwt_algs: KB_JWT_ALGS.to_vec(),
+        },
+        transaction_data: asked.transactions.iter().map(|it| it.encoded.clone()).collect(),
+        verifier_info: asked.verifier_info.clone(),
+        wallet_nonce: None,
     }
 }

@@ -5,8 +5,9 @@
 //! ```
 //! Whoever loses the guard has come too late, and is told what everybody is told.
 
+use crate::asked::with_code;
 use crate::secrets::{Secrets, path_sha256};
-use crate::store::{self, AskedRow, LateRow, NewResult};
+use crate::store::{self, AskedRow, LateRow, NewResult, NewReturn, OpenedRow};
 use crate::trust::Believed;
 use crate::{Verifier, status_list::Found};
 use ::store::{CommitError, Ctx, Refused, StoreFault, Unit};
@@ -14,20 +15,25 @@ use credential::check::Check;
 use credential::dcql::{Query, Reader};
 use credential::presentation::{PresentedCredential, StatusAnswer, StatusMode};
 use credential::trust::Trust;
+use crypto::base64;
 use crypto::key::Ecdh;
 use jiff::{SignedDuration, Timestamp};
 use openid::vp::response::{self, Acknowledgement};
 use openid::vp::verdict::{self, Pending};
 use openid::vp::{
-    ClientMetadata, Input, Judgement, Question, Refusal, ResponseRules, Session, State, Verdict,
+    ClientMetadata, Flow, Input, Judgement, Outcome, Question, Refusal, ResponseMode, ResponseRules, Seal,
+    Session, State, TransactionData, Verdict,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use tlog::event::Event;
 
+/// Bytes of a response code: whoever has it speaks for the browser that began.
+const RESPONSE_CODE_BYTES: usize = 32;
+
 /// An unreadable answer that meets others at the same moment tries again to be counted; each round one of them is, and a session
 /// bears five.
-const SETTLE_TRIES: usize = 16;
+pub(crate) const SETTLE_TRIES: usize = 16;
 
 /// Why an answer was not taken. The wallet is told the same of every refusal.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +78,33 @@ impl Verifier {
             self.expire(ctx, &row.late()).await?;
             return Err(ResponseError::Refused { recorded: true });
         }
-        let verdict = self.judge(ctx, &row, body).await?;
-        self.settle(ctx, &row, &verdict).await?;
-        Ok(Acknowledgement { redirect_uri: Some(format!("{}/done", self.config.doors_at(tenant))) })
+        let opened = store::opened(&self.store, ctx, &row).await?;
+        let secrets = Secrets::of(&opened.seed);
+        let verdict = self.judge(ctx, &row, &opened, &secrets, body).await?;
+        let code = base64::url_encode(&ctx.random::<RESPONSE_CODE_BYTES>());
+        let outcome = self.settle(ctx, &row, &verdict, &code).await?;
+        Ok(Acknowledgement { redirect_uri: Some(self.way_on(tenant, &row, &secrets, outcome, &code)) })
+    }
+
+    /// Where the wallet sends its holder's browser (HAIP 1.0, 5): always somewhere, and with a code only where it must prove that it
+    /// is the one that began.
+    fn way_on(
+        &self,
+        tenant: &str,
+        row: &AskedRow,
+        secrets: &Secrets,
+        outcome: Outcome,
+        code: &str,
+    ) -> String {
+        match (&row.return_uri, outcome) {
+            (Some(_), Outcome::AwaitingReturn) if row.hosted => {
+                with_code(&format!("{}/return", self.links(tenant, secrets).page), code)
+            }
+            (Some(back), Outcome::AwaitingReturn) => with_code(back, code),
+            // The relying party reads how it ended; there is nothing to bind.
+            (Some(back), _) => back.clone(),
+            (None, _) => format!("{}/done", self.config.doors_at(tenant)),
+        }
     }
 
     /// Ends a session that nobody answered in time; nothing if it ended otherwise meanwhile.
@@ -97,19 +127,27 @@ impl Verifier {
     }
 
     /// Every check of the answer, by what was stored when it was asked for.
-    async fn judge(&self, ctx: &Ctx, row: &AskedRow, body: &[u8]) -> Result<Verdict, StoreFault> {
-        let (seed, key) = store::opened(&self.store, ctx, row).await?;
-        let secrets = Secrets::of(&seed);
+    async fn judge(
+        &self,
+        ctx: &Ctx,
+        row: &AskedRow,
+        opened: &OpenedRow,
+        secrets: &Secrets,
+        body: &[u8],
+    ) -> Result<Verdict, StoreFault> {
         let query = stored_query(&row.query)?;
-        let response_key = Ecdh::from_secret(key.expose()).map_err(|_| damaged("response_key"))?;
-        let metadata = ClientMetadata {
-            response_key: response_key.public(),
-            sd_jwt_algs: Vec::new(),
-            kb_jwt_algs: Vec::new(),
+        let transactions = stored_transactions(opened)?;
+        // What was stored says how the answer comes, never the answer itself.
+        let key = match (ResponseMode::parse(&row.response_mode), &opened.response_key) {
+            (Some(ResponseMode::DirectPostJwt), Some(key)) => {
+                Some(Ecdh::from_secret(key.expose()).map_err(|_| damaged("response_key"))?)
+            }
+            (Some(ResponseMode::DirectPost), None) => None,
+            _ => return Err(damaged("response_mode")),
         };
+        let kid = key.as_ref().map(|key| ClientMetadata::kid(&key.public())).unwrap_or_default();
         let rules = ResponseRules {
-            response_key: &response_key,
-            kid: &metadata.kid(),
+            seal: key.as_ref().map_or(Seal::Open, |key| Seal::Jwe { key, kid: &kid }),
             state: &secrets.state,
             state_required: query.credentials.iter().any(|one| !one.require_holder_binding),
         };
@@ -119,6 +157,7 @@ impl Verifier {
             client_id: &row.client_id,
             nonce: &secrets.nonce,
             requested_at: Timestamp::from_millisecond(row.created_at_ms).unwrap_or(ctx.now),
+            transactions: &transactions,
         };
         let believed = self.anchors.believed(&self.custody, ctx).await?;
         let trust = Trust { anchors: &believed.anchors, cache: &self.paths, haip: self.config.haip };
@@ -155,21 +194,29 @@ impl Verifier {
     }
 
     /// Moves the session on by the verdict, once.
-    async fn settle(&self, ctx: &Ctx, row: &AskedRow, verdict: &Verdict) -> Result<(), ResponseError> {
+    async fn settle(
+        &self,
+        ctx: &Ctx,
+        row: &AskedRow,
+        verdict: &Verdict,
+        code: &str,
+    ) -> Result<Outcome, ResponseError> {
         let expires_at = Timestamp::from_millisecond(row.expires_at_ms).unwrap_or(Timestamp::MIN);
         let mut tries_left = row.tries_left;
         for _ in 0..SETTLE_TRIES {
-            let session = Session { state: State::Created { tries_left }, expires_at };
+            let flow = match row.return_uri {
+                Some(_) => Flow::SameDevice { return_ttl_s: self.config.return_ttl_s },
+                None => Flow::CrossDevice,
+            };
+            let session = Session { state: State::Created { tries_left }, expires_at, flow };
             let (next, answer) = session.step(verdict.input, ctx.now);
-            let unit = self.unit(ctx, row, verdict, next.state, tries_left).await?;
+            let unit = self.unit(ctx, row, verdict, next.state, tries_left, code).await?;
             match self.store.commit(ctx, unit).await {
                 Ok(_) => {
-                    if next.state.is_final() {
+                    if !matches!(next.state, State::Created { .. }) {
                         self.waiting.wake(&row.id);
                     }
-                    return answer
-                        .map(|_| ())
-                        .map_err(|_: Refusal| ResponseError::Refused { recorded: true });
+                    return answer.map_err(|_: Refusal| ResponseError::Refused { recorded: true });
                 }
                 Err(CommitError::Fault(fault)) => return Err(fault.into()),
                 Err(CommitError::Lost(Moved)) => {}
@@ -190,16 +237,17 @@ impl Verifier {
         verdict: &Verdict,
         next: State,
         tries_left: u8,
+        code: &str,
     ) -> Result<Unit<Moved>, StoreFault> {
         let event = event(row, verdict, next);
-        if !next.is_final() {
+        if matches!(next, State::Created { .. }) {
             return Ok(Unit::new(event).guard(store::spend_try(&row.id, tries_left), Moved));
         }
         let told = Told::of(verdict, next);
-        let erase_at_ms = told.claims.is_some().then(|| {
-            let kept = SignedDuration::from_secs(row.result_ttl_s);
-            ctx.now.saturating_add(kept).unwrap_or(Timestamp::MAX).as_millisecond()
-        });
+        let awaited = awaited(row, next, code);
+        // The time of the claims begins when somebody may read them.
+        let erase_at_ms =
+            (told.claims.is_some() && awaited.is_none()).then(|| erase_at_ms(ctx, row.result_ttl_s));
         let result = NewResult {
             wallet_error: told.wallet_error,
             failure: told.failure.as_deref(),
@@ -208,12 +256,33 @@ impl Verifier {
             created_at_ms: row.created_at_ms,
             expires_at_ms: row.expires_at_ms,
             erase_at_ms,
+            shown: verdict.credentials.values().map(|list| list.len() as i64).sum(),
+            result_ttl_s: row.result_ttl_s,
+            awaited,
             ..NewResult::of(&row.id, next)
         };
         Ok(Unit::new(event)
             .guard(store::end_session(&row.id, next.as_str()), Moved)
             .put(store::put_result(&self.store, ctx, &result).await?))
     }
+}
+
+/// When claims that are read from now on are erased.
+pub(crate) fn erase_at_ms(ctx: &Ctx, result_ttl_s: i64) -> i64 {
+    let kept = SignedDuration::from_secs(result_ttl_s);
+    ctx.now.saturating_add(kept).unwrap_or(Timestamp::MAX).as_millisecond()
+}
+
+/// How the browser comes back, where it must.
+fn awaited(row: &AskedRow, next: State, code: &str) -> Option<NewReturn> {
+    let State::AwaitingReturn { tries_left, until } = next else { return None };
+    Some(NewReturn {
+        code_sha256: path_sha256(code),
+        tries_left,
+        until_ms: until.as_millisecond(),
+        return_uri: row.return_uri.clone()?,
+        page_sha256: row.page_sha256.clone().filter(|_| row.hosted),
+    })
 }
 
 /// What of a verdict is kept.
@@ -229,7 +298,7 @@ impl Told {
     fn of(verdict: &Verdict, state: State) -> Self {
         let report = || serde_json::to_string(&verdict.report).ok();
         match state {
-            State::Verified => {
+            State::Verified | State::AwaitingReturn { .. } => {
                 let claims = Some(credentials(&verdict.credentials).to_string());
                 Self { report: report(), claims, ..Self::default() }
             }
@@ -252,11 +321,10 @@ fn credentials(shown: &BTreeMap<String, Vec<PresentedCredential>>) -> Value {
 
 fn event(row: &AskedRow, verdict: &Verdict, next: State) -> Event {
     let session = row.id.clone();
+    let credentials = verdict.credentials.values().map(|list| list.len() as u64).sum();
     match next {
-        State::Verified => Event::PresentationAccepted {
-            credentials: verdict.credentials.values().map(|list| list.len() as u64).sum(),
-            session,
-        },
+        State::Verified => Event::PresentationAccepted { credentials, session },
+        State::AwaitingReturn { .. } => Event::PresentationHeld { credentials, session },
         State::Rejected { check } => {
             let told = verdict.report.failure().and_then(|failure| failure.code);
             let code = told.or(check.codes().first().copied()).unwrap_or_default().to_owned();
@@ -274,7 +342,7 @@ fn event(row: &AskedRow, verdict: &Verdict, next: State) -> Event {
 }
 
 /// 17 of `VP-017`.
-fn number(check: Check) -> u64 {
+pub(crate) fn number(check: Check) -> u64 {
     check.id().trim_start_matches("VP-").parse().unwrap_or(0)
 }
 
@@ -282,6 +350,13 @@ fn number(check: Check) -> u64 {
 fn stored_query(text: &str) -> Result<Query, StoreFault> {
     let value: Value = serde_json::from_str(text).map_err(|_| damaged("query"))?;
     Query::parse(&value, Reader::Own).map_err(|_| damaged("query"))
+}
+
+/// What was asked to be authorised, as it was sent.
+fn stored_transactions(opened: &OpenedRow) -> Result<Vec<TransactionData>, StoreFault> {
+    let Some(stored) = &opened.transactions else { return Ok(Vec::new()) };
+    let sent: Vec<String> = serde_json::from_slice(stored.expose()).map_err(|_| damaged("transactions"))?;
+    sent.iter().map(|one| TransactionData::parse(one).map_err(|_| damaged("transactions"))).collect()
 }
 
 fn damaged(column: &str) -> StoreFault {

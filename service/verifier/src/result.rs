@@ -3,12 +3,11 @@
 use crate::Verifier;
 use crate::request::{ID_PREFIX, Requested};
 use crate::response::Moved;
-use crate::secrets::Secrets;
 use crate::store::{self, ListingRow, NewResult, OpenRow, ResultRow};
 use ::store::{CommitError, Committed, Ctx, Refused, StoreFault, Unit, id};
 use edge::Clock;
 use jiff::Timestamp;
-use openid::vp::{ClientId, RequestObject, State};
+use openid::vp::State;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::pin::pin;
@@ -23,10 +22,20 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A session that ends between two looks is looked at again; once is enough, as an end is final.
 const DELETE_TRIES: usize = 3;
 
+/// [`State::AwaitingReturn`] in the store.
+const AWAITING_RETURN: &str = "awaiting_return";
+
 /// Where a verification stands.
 pub enum Standing {
     /// It waits for its answer.
     Open(Requested),
+    /// It was answered and waits for the browser that began.
+    Awaiting {
+        /// `ver_…`.
+        id: String,
+        /// Until when.
+        until: Timestamp,
+    },
     /// It is over.
     Ended(Box<Ended>),
 }
@@ -49,6 +58,8 @@ pub struct Ended {
     pub report: Option<Box<RawValue>>,
     /// What was shown, with `verified`, while it is kept.
     pub credentials: Option<Value>,
+    /// How the browser that began is known to be the one that showed: `none`, `relying_party`, `hosted`.
+    pub session_binding: String,
     /// When the claims are erased.
     pub erase_at: Option<Timestamp>,
     /// When they were.
@@ -103,7 +114,7 @@ impl Verifier {
             let mut rung = pin!(seat.bell.notified());
             rung.as_mut().enable();
             match self.look(&ctx, tenant, id).await? {
-                Standing::Open(_) => {}
+                Standing::Open(_) | Standing::Awaiting { .. } => {}
                 ended @ Standing::Ended(_) => return Ok(ended),
             }
             let step = left.min(LOOK_AGAIN);
@@ -177,7 +188,17 @@ impl Verifier {
         if let Some(row) = store::open(&self.store, ctx, id).await? {
             return self.open(ctx, tenant, row).await;
         }
-        let row = store::result(&self.store, ctx, id).await?.ok_or(ResultError::NotFound)?;
+        let mut row = store::result(&self.store, ctx, id).await?.ok_or(ResultError::NotFound)?;
+        if let Some(until) = row.awaited_until() {
+            if ctx.now_ms() < until {
+                return Ok(Standing::Awaiting { id: row.id, until: time(until) });
+            }
+            // Nobody has written down yet that its browser is late.
+            if let Some(late) = store::awaited(&self.store, ctx, id).await? {
+                self.not_returned(ctx, &late).await?;
+            }
+            row = store::result(&self.store, ctx, id).await?.ok_or(ResultError::NotFound)?;
+        }
         if row.deleted {
             return Err(ResultError::Erased);
         }
@@ -203,21 +224,20 @@ impl Verifier {
                 failure: None,
                 report: None,
                 credentials: None,
+                session_binding: "none".to_owned(),
                 erase_at: None,
                 erased_at: None,
             })));
         }
-        let secrets = Secrets::of(&store::seed(&self.store, ctx, &row).await?);
-        let request_uri = self.links(tenant, &secrets).request_uri;
-        let client_id = ClientId::parse(&row.client_id)
-            .map_err(|_| StoreFault::Sealed { place: "verifier_session.client_id".into() })?;
-        Ok(Standing::Open(Requested {
-            authorization_request_uri: RequestObject::link(&client_id, &request_uri, &row.wallet_scheme),
-            id: row.id,
-            client_id: row.client_id,
-            request_uri,
-            expires_at,
-        }))
+        Ok(Standing::Open(self.requested(ctx, tenant, row, expires_at).await?))
+    }
+}
+
+impl ResultRow {
+    /// Until when its browser is awaited, if it still is.
+    fn awaited_until(&self) -> Option<i64> {
+        let is_awaited = self.state == AWAITING_RETURN && !self.deleted;
+        self.return_until_ms.filter(|_| is_awaited)
     }
 }
 
@@ -229,6 +249,7 @@ fn ended(row: ResultRow, credentials: Option<Value>, now: Timestamp) -> Ended {
         ended_at: time(row.ended_at_ms),
         expires_at: time(row.expires_at_ms),
         wallet_error: row.wallet_error,
+        session_binding: row.session_binding,
         failure: read(row.failure),
         report: row.report.and_then(|text| RawValue::from_string(text).ok()),
         credentials,

@@ -9,6 +9,9 @@ pub(crate) const SEED_BYTES: usize = 32;
 /// Bytes of `state` (OpenID4VP 1.0, 5.3 wants it unguessable).
 const STATE_BYTES: usize = 16;
 
+/// Bytes that tell a cookie's name from another's.
+const COOKIE_NAME_BYTES: usize = 9;
+
 /// The session's texts. No `Debug`: whoever has them can answer in the wallet's place.
 pub(crate) struct Secrets {
     /// 32 bytes; binds key bindings to the session.
@@ -19,6 +22,8 @@ pub(crate) struct Secrets {
     pub(crate) request: String,
     /// Last segment of `response_uri`.
     pub(crate) response: String,
+    /// Segment of the page on the same device.
+    pub(crate) page: String,
 }
 
 impl Secrets {
@@ -30,8 +35,21 @@ impl Secrets {
             state: base64::url_encode(&draw(b"state")[..STATE_BYTES]),
             request: base64::url_encode(&draw(b"request")),
             response: base64::url_encode(&draw(b"response")),
+            page: base64::url_encode(&draw(b"page")),
         }
     }
+}
+
+/// What a browser that opened the page of this secret keeps in a cookie: whoever was only sent the way back has it not.
+pub(crate) fn browser_mark(page_secret: &str) -> String {
+    base64::url_encode(&hash::hmac_sha256(page_secret.as_bytes(), &[b"tessera/vp/1/browser"]))
+}
+
+/// Tells the cookie of one session from another's in the same browser.
+pub(crate) fn browser_name(page_secret: &str) -> String {
+    base64::url_encode(
+        &hash::hmac_sha256(page_secret.as_bytes(), &[b"tessera/vp/1/name"])[..COOKIE_NAME_BYTES],
+    )
 }
 
 /// By what a secret of a path is found.
@@ -51,7 +69,8 @@ mod tests {
             (&one.nonce, &one.state, &one.request, &one.response),
             (&again.nonce, &again.state, &again.request, &again.response)
         );
-        let mut all = [one.nonce, one.request, one.response, one.state];
+        assert_ne!(browser_mark(&one.page), browser_mark(&one.request));
+        let mut all = [browser_mark(&one.page), one.nonce, one.request, one.response, one.state, one.page];
         all.sort_unstable();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1] && !pair[1].starts_with(&pair[0])));
         assert_ne!(Secrets::of(&Secret::new([8; SEED_BYTES])).nonce, again.nonce);

@@ -1,4 +1,6 @@
-//! All SQL of the room.
+//! All SQL of the room; that of stored queries and types of transactions stands in [`named`].
+
+pub(crate) mod named;
 
 use crypto::secret::Secret;
 use openid::vp::State;
@@ -8,7 +10,10 @@ use tenancy::After;
 /// The room's migrations.
 pub const MIGRATIONS: Migrations = Migrations {
     room: "verifier",
-    list: &[("0001_verifications.sql", include_str!("migrations/0001_verifications.sql"))],
+    list: &[
+        ("0001_verifications.sql", include_str!("migrations/0001_verifications.sql")),
+        ("0002_returns.sql", include_str!("migrations/0002_returns.sql")),
+    ],
 };
 
 /// Every statement of the room, so that one test tries each on every engine.
@@ -16,6 +21,9 @@ pub const STATEMENTS: &[&str] = &[
     PUT_SESSION,
     SESSION,
     ASKED,
+    SPEND_SIGNING,
+    PAGE,
+    OPEN_PAGE,
     ANSWERED,
     STANDING,
     SPEND_TRY,
@@ -32,25 +40,53 @@ pub const STATEMENTS: &[&str] = &[
     PUT_LIST,
     LIST,
     FORGET_LISTS,
+    AWAITED,
+    AWAITED_AT_PAGE,
+    RETURNED,
+    SPEND_RETURN,
+    NOT_RETURNED,
+    LATE_RETURNS,
+    named::QUERY_PUT,
+    named::QUERY,
+    named::QUERIES,
+    named::QUERY_COUNT,
+    named::QUERY_RETIRE,
+    named::TX_TYPE_PUT,
+    named::TX_TYPE,
+    named::TX_TYPES,
+    named::TX_TYPE_COUNT,
+    named::TX_TYPE_RETIRE,
 ];
 
 const PUT_SESSION: &str = "INSERT INTO verifier_session
      (tenant_id, session_id, client_id, query, status_policy, wallet_scheme, result_ttl_s, request_sha256, response_sha256,
-      seed, request, response_key, state, tries_left, created_at_ms, expires_at_ms)
-     VALUES (:tenant, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'created', $12, :now, $13)";
-const SESSION: &str = "SELECT session_id, client_id, wallet_scheme, seed, created_at_ms, expires_at_ms
-     FROM verifier_session WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created'";
-const ASKED: &str = "SELECT session_id, request FROM verifier_session
-     WHERE tenant_id = :tenant AND request_sha256 = $1 AND state = 'created' AND expires_at_ms > :now";
+      seed, request, response_key, state, tries_left, created_at_ms, expires_at_ms, response_mode, request_method,
+      signings_left, return_uri, page_sha256, transactions)
+     VALUES (:tenant, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'created', $12, :now, $13, $14, $15, $16, $17, $18, $19)";
+const SESSION: &str = "SELECT session_id, client_id, wallet_scheme, seed, created_at_ms, expires_at_ms, request_method,
+     return_uri, request FROM verifier_session WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created'";
+const ASKED: &str =
+    "SELECT session_id, request, client_id, query, request_method, signings_left, expires_at_ms FROM verifier_session
+     WHERE tenant_id = :tenant AND request_sha256 = $1 AND state = 'created' AND expires_at_ms > :now
+     AND request_method <> 'none'";
+const SPEND_SIGNING: &str = "UPDATE verifier_session SET signings_left = signings_left - 1
+     WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created' AND signings_left > 0";
+const PAGE: &str =
+    "SELECT session_id, client_id, wallet_scheme, seed, created_at_ms, expires_at_ms, request_method,
+     return_uri, request FROM verifier_session
+     WHERE tenant_id = :tenant AND page_sha256 = $1 AND state = 'created' AND expires_at_ms > :now";
+const OPEN_PAGE: &str = "UPDATE verifier_session SET hosted = 1
+     WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created' AND hosted = 0";
 const ANSWERED: &str = "SELECT session_id, client_id, query, status_policy, result_ttl_s, seed, response_key,
-     tries_left, created_at_ms, expires_at_ms FROM verifier_session
+     tries_left, created_at_ms, expires_at_ms, response_mode, return_uri, page_sha256, hosted, transactions
+     FROM verifier_session
      WHERE tenant_id = :tenant AND response_sha256 = $1 AND state = 'created'";
 const STANDING: &str = "SELECT tries_left FROM verifier_session
      WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created'";
 const SPEND_TRY: &str = "UPDATE verifier_session SET tries_left = tries_left - 1
      WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created' AND tries_left = $2";
 const END_SESSION: &str =
-    "UPDATE verifier_session SET state = $2, seed = NULL, request = NULL, response_key = NULL
+    "UPDATE verifier_session SET state = $2, seed = NULL, request = NULL, response_key = NULL, transactions = NULL
      WHERE tenant_id = :tenant AND session_id = $1 AND state = 'created'";
 const LATE_SESSIONS: &str = "SELECT session_id, created_at_ms, expires_at_ms FROM verifier_session
      WHERE tenant_id = :tenant AND state = 'created' AND expires_at_ms <= :now ORDER BY expires_at_ms LIMIT $1";
@@ -58,10 +94,11 @@ const FORGET_SESSIONS: &str =
     "DELETE FROM verifier_session WHERE tenant_id = :tenant AND state <> 'created' AND expires_at_ms < $1";
 const PUT_RESULT: &str = "INSERT INTO verifier_result
      (tenant_id, session_id, state, wallet_error, failure, report, claims, created_at_ms, expires_at_ms, ended_at_ms,
-      erase_at_ms, erased_at_ms, deleted)
-     VALUES (:tenant, $1, $2, $3, $4, $5, $6, $7, $8, :now, $9, $10, $11)";
+      erase_at_ms, erased_at_ms, deleted, shown, result_ttl_s, return_sha256, return_tries_left, return_until_ms,
+      return_uri, page_sha256)
+     VALUES (:tenant, $1, $2, $3, $4, $5, $6, $7, $8, :now, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 const RESULT: &str = "SELECT session_id, state, wallet_error, failure, report, claims, expires_at_ms, ended_at_ms, erase_at_ms,
-     erased_at_ms, deleted FROM verifier_result WHERE tenant_id = :tenant AND session_id = $1";
+     erased_at_ms, deleted, session_binding, return_until_ms FROM verifier_result WHERE tenant_id = :tenant AND session_id = $1";
 const LISTING: &str = "SELECT session_id, state, created_at_ms, expires_at_ms FROM verifier_session
      WHERE tenant_id = :tenant AND state = 'created' AND (created_at_ms > $1 OR (created_at_ms = $1 AND session_id > $2))
      UNION ALL SELECT session_id, state, created_at_ms, expires_at_ms FROM verifier_result
@@ -72,7 +109,8 @@ const DUE_CLAIMS: &str = "SELECT session_id FROM verifier_result
 const ERASE_CLAIMS: &str = "UPDATE verifier_result SET claims = NULL, erased_at_ms = :now
      WHERE tenant_id = :tenant AND session_id = $1 AND claims IS NOT NULL";
 const ERASE_RESULT: &str = "UPDATE verifier_result
-     SET claims = NULL, report = NULL, failure = NULL, wallet_error = NULL, erased_at_ms = :now, deleted = 1
+     SET claims = NULL, report = NULL, failure = NULL, wallet_error = NULL, erased_at_ms = :now, deleted = 1,
+     return_sha256 = NULL, return_uri = NULL, page_sha256 = NULL
      WHERE tenant_id = :tenant AND session_id = $1 AND deleted = 0";
 const FORGET_RESULTS: &str = "DELETE FROM verifier_result WHERE tenant_id = :tenant AND created_at_ms < $1";
 const PUT_LIST: &str = "INSERT INTO verifier_status_cache (tenant_id, uri, token, fetched_at_ms) VALUES (:tenant, $1, $2, :now)
@@ -81,6 +119,29 @@ const LIST: &str =
     "SELECT token, fetched_at_ms FROM verifier_status_cache WHERE tenant_id = :tenant AND uri = $1";
 const FORGET_LISTS: &str =
     "DELETE FROM verifier_status_cache WHERE tenant_id = :tenant AND fetched_at_ms < $1";
+
+const AWAITED: &str = "SELECT session_id, report, shown, result_ttl_s, return_sha256, return_tries_left, return_until_ms, return_uri
+     FROM verifier_result
+     WHERE tenant_id = :tenant AND session_id = $1 AND state = 'awaiting_return' AND deleted = 0";
+const AWAITED_AT_PAGE: &str =
+    "SELECT session_id, report, shown, result_ttl_s, return_sha256, return_tries_left, return_until_ms,
+     return_uri FROM verifier_result
+     WHERE tenant_id = :tenant AND page_sha256 = $1 AND state = 'awaiting_return' AND deleted = 0";
+const RETURNED: &str =
+    "UPDATE verifier_result SET state = 'verified', session_binding = $3, report = $4, erase_at_ms = $5, ended_at_ms = :now,
+     return_sha256 = NULL, return_uri = NULL, page_sha256 = NULL
+     WHERE tenant_id = :tenant AND session_id = $1 AND state = 'awaiting_return' AND deleted = 0 AND return_sha256 = $2
+     AND return_until_ms > :now";
+const SPEND_RETURN: &str = "UPDATE verifier_result SET return_tries_left = return_tries_left - 1
+     WHERE tenant_id = :tenant AND session_id = $1 AND state = 'awaiting_return' AND deleted = 0 AND return_tries_left = $2";
+const NOT_RETURNED: &str =
+    "UPDATE verifier_result SET state = 'rejected', claims = NULL, report = $2, failure = $3, ended_at_ms = :now,
+     return_sha256 = NULL, return_uri = NULL, page_sha256 = NULL
+     WHERE tenant_id = :tenant AND session_id = $1 AND state = 'awaiting_return' AND deleted = 0";
+const LATE_RETURNS: &str =
+    "SELECT session_id, report, shown, result_ttl_s, return_sha256, return_tries_left, return_until_ms, return_uri
+     FROM verifier_result WHERE tenant_id = :tenant AND state = 'awaiting_return' AND deleted = 0
+     AND return_until_ms <= :now ORDER BY return_until_ms LIMIT $1";
 
 /// What a session keeps sealed while it waits.
 pub(crate) struct NewSession<'a> {
@@ -94,9 +155,18 @@ pub(crate) struct NewSession<'a> {
     pub(crate) response_sha256: [u8; 32],
     pub(crate) seed: &'a [u8],
     pub(crate) request: &'a [u8],
-    pub(crate) response_key: &'a [u8],
+    /// None where the answer comes in the clear.
+    pub(crate) response_key: Option<&'a [u8]>,
     pub(crate) tries_left: u8,
     pub(crate) expires_at_ms: i64,
+    pub(crate) response_mode: &'a str,
+    /// `get`, `post`; `none` where the link holds the request itself.
+    pub(crate) request_method: &'a str,
+    pub(crate) signings_left: i64,
+    pub(crate) return_uri: Option<&'a str>,
+    pub(crate) page_sha256: Option<[u8; 32]>,
+    /// Transaction data as it was sent, a JSON list of strings.
+    pub(crate) transactions: Option<&'a [u8]>,
 }
 
 /// A session that waits, as its maker sees it.
@@ -106,7 +176,20 @@ pub(crate) struct OpenRow {
     pub(crate) wallet_scheme: String,
     pub(crate) expires_at_ms: i64,
     pub(crate) created_at_ms: i64,
+    pub(crate) request_method: String,
+    pub(crate) return_uri: Option<String>,
     seed: Vec<u8>,
+    request: Vec<u8>,
+}
+
+/// A session that waits, as whoever fetches its request sees it.
+pub(crate) struct FetchedRow {
+    pub(crate) id: String,
+    pub(crate) request: Secret<Vec<u8>>,
+    pub(crate) client_id: String,
+    pub(crate) query: String,
+    pub(crate) request_method: String,
+    pub(crate) expires_at_ms: i64,
 }
 
 /// A session that waits, as its answer is measured by it.
@@ -119,8 +202,21 @@ pub(crate) struct AskedRow {
     pub(crate) tries_left: u8,
     pub(crate) created_at_ms: i64,
     pub(crate) expires_at_ms: i64,
+    pub(crate) response_mode: String,
+    pub(crate) return_uri: Option<String>,
+    pub(crate) page_sha256: Option<Vec<u8>>,
+    /// The page of ours was opened, so the browser comes back to it.
+    pub(crate) hosted: bool,
     seed: Vec<u8>,
-    response_key: Vec<u8>,
+    response_key: Option<Vec<u8>>,
+    transactions: Option<Vec<u8>>,
+}
+
+/// What only the session's own doors open.
+pub(crate) struct OpenedRow {
+    pub(crate) seed: Secret<[u8; 32]>,
+    pub(crate) response_key: Option<Secret<Vec<u8>>>,
+    pub(crate) transactions: Option<Secret<Vec<u8>>>,
 }
 
 impl AskedRow {
@@ -150,6 +246,33 @@ pub(crate) struct NewResult<'a> {
     pub(crate) erase_at_ms: Option<i64>,
     /// When it was deleted, if that is how it ended.
     pub(crate) deleted_at_ms: Option<i64>,
+    /// How many credentials were shown.
+    pub(crate) shown: i64,
+    pub(crate) result_ttl_s: i64,
+    /// The browser that began is awaited.
+    pub(crate) awaited: Option<NewReturn>,
+}
+
+/// How a browser comes back, as it is written.
+pub(crate) struct NewReturn {
+    pub(crate) code_sha256: [u8; 32],
+    pub(crate) tries_left: u8,
+    pub(crate) until_ms: i64,
+    pub(crate) return_uri: String,
+    /// Where it comes back to a page of ours.
+    pub(crate) page_sha256: Option<Vec<u8>>,
+}
+
+/// A result that waits for its browser.
+pub(crate) struct AwaitedRow {
+    pub(crate) id: String,
+    pub(crate) report: String,
+    pub(crate) shown: u64,
+    pub(crate) result_ttl_s: i64,
+    pub(crate) code_sha256: Vec<u8>,
+    pub(crate) tries_left: u8,
+    pub(crate) until_ms: i64,
+    pub(crate) return_uri: String,
 }
 
 impl<'a> NewResult<'a> {
@@ -166,6 +289,9 @@ impl<'a> NewResult<'a> {
             expires_at_ms: 0,
             erase_at_ms: None,
             deleted_at_ms: None,
+            shown: 0,
+            result_ttl_s: 0,
+            awaited: None,
         }
     }
 }
@@ -183,6 +309,8 @@ pub(crate) struct ResultRow {
     pub(crate) erase_at_ms: Option<i64>,
     pub(crate) erased_at_ms: Option<i64>,
     pub(crate) deleted: bool,
+    pub(crate) session_binding: String,
+    pub(crate) return_until_ms: Option<i64>,
 }
 
 /// One row of the list.
@@ -211,38 +339,88 @@ pub(crate) async fn put_session(store: &Store, ctx: &Ctx, new: &NewSession<'_>) 
         .blob(new.response_sha256)
         .blob(store.sealed(ctx, session_field("seed", new.id), new.seed).await?)
         .blob(store.sealed(ctx, session_field("request", new.id), new.request).await?)
-        .blob(store.sealed(ctx, session_field("response_key", new.id), new.response_key).await?)
+        .opt_blob(sealed(store, ctx, session_field("response_key", new.id), new.response_key).await?)
         .int(i64::from(new.tries_left))
-        .int(new.expires_at_ms))
+        .int(new.expires_at_ms)
+        .text(new.response_mode)
+        .text(new.request_method)
+        .int(new.signings_left)
+        .opt_text(new.return_uri)
+        .opt_blob(new.page_sha256)
+        .opt_blob(sealed(store, ctx, session_field("transactions", new.id), new.transactions).await?))
+}
+
+/// Seals what is there.
+async fn sealed(
+    store: &Store,
+    ctx: &Ctx,
+    field: Field<'_>,
+    plain: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>, StoreFault> {
+    match plain {
+        Some(plain) => store.sealed(ctx, field, plain).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The session if it still waits, whatever the time.
 pub(crate) async fn open(store: &Store, ctx: &Ctx, id: &str) -> Result<Option<OpenRow>, StoreFault> {
     let row = store.read(ctx).one(Stmt::new(SESSION).text(id)).await?;
-    row.map(|row| {
-        Ok(OpenRow {
-            id: row.text(0)?,
-            client_id: row.text(1)?,
-            wallet_scheme: row.text(2)?,
-            seed: row.blob(3)?,
-            created_at_ms: row.int(4)?,
-            expires_at_ms: row.int(5)?,
-        })
+    row.as_ref().map(open_row).transpose()
+}
+
+/// The session behind the secret of its page, while it waits.
+pub(crate) async fn at_page(
+    store: &Store,
+    ctx: &Ctx,
+    page_sha256: [u8; 32],
+) -> Result<Option<OpenRow>, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(PAGE).blob(page_sha256)).await?;
+    row.as_ref().map(open_row).transpose()
+}
+
+fn open_row(row: &Row) -> Result<OpenRow, StoreFault> {
+    Ok(OpenRow {
+        id: row.text(0)?,
+        client_id: row.text(1)?,
+        wallet_scheme: row.text(2)?,
+        seed: row.blob(3)?,
+        created_at_ms: row.int(4)?,
+        expires_at_ms: row.int(5)?,
+        request_method: row.text(6)?,
+        return_uri: row.opt_text(7)?,
+        request: row.blob(8)?,
     })
-    .transpose()
+}
+
+/// Notes that the page of a session was opened.
+pub(crate) fn open_page(id: &str) -> Stmt {
+    Stmt::new(OPEN_PAGE).text(id)
 }
 
 /// The signed request behind the secret of its path, while the session waits.
-pub(crate) async fn signed_request(
+pub(crate) async fn fetched(
     store: &Store,
     ctx: &Ctx,
     request_sha256: [u8; 32],
-) -> Result<Option<Secret<Vec<u8>>>, StoreFault> {
+) -> Result<Option<FetchedRow>, StoreFault> {
     let Some(row) = store.read(ctx).one(Stmt::new(ASKED).blob(request_sha256)).await? else {
         return Ok(None);
     };
     let (id, sealed) = (row.text(0)?, row.blob(1)?);
-    store.opened(ctx, session_field("request", &id), &sealed).await.map(Some)
+    Ok(Some(FetchedRow {
+        request: store.opened(ctx, session_field("request", &id), &sealed).await?,
+        client_id: row.text(2)?,
+        query: row.text(3)?,
+        request_method: row.text(4)?,
+        expires_at_ms: row.int(6)?,
+        id,
+    }))
+}
+
+/// Takes one of the signings that a session bears.
+pub(crate) fn spend_signing(id: &str) -> Stmt {
+    Stmt::new(SPEND_SIGNING).text(id)
 }
 
 /// The session behind the secret of its response path, if it still waits, whatever the time.
@@ -260,23 +438,36 @@ pub(crate) async fn asked(
             status_policy: row.text(3)?,
             result_ttl_s: row.int(4)?,
             seed: row.blob(5)?,
-            response_key: row.blob(6)?,
+            response_key: row.opt_blob(6)?,
             tries_left: tries(row.int(7)?),
             created_at_ms: row.int(8)?,
             expires_at_ms: row.int(9)?,
+            response_mode: row.text(10)?,
+            return_uri: row.opt_text(11)?,
+            page_sha256: row.opt_blob(12)?,
+            hosted: row.bool(13)?,
+            transactions: row.opt_blob(14)?,
         })
     })
     .transpose()
 }
 
-/// The seed and the private response key of a session.
-pub(crate) async fn opened(
-    store: &Store,
-    ctx: &Ctx,
-    row: &AskedRow,
-) -> Result<(Secret<[u8; 32]>, Secret<Vec<u8>>), StoreFault> {
-    let seed = opened_seed(store, ctx, &row.id, &row.seed).await?;
-    Ok((seed, store.opened(ctx, session_field("response_key", &row.id), &row.response_key).await?))
+/// The seed of a session, its private response key and its transaction data.
+pub(crate) async fn opened(store: &Store, ctx: &Ctx, row: &AskedRow) -> Result<OpenedRow, StoreFault> {
+    let open = async |column, sealed: &Option<Vec<u8>>| match sealed {
+        Some(sealed) => store.opened(ctx, session_field(column, &row.id), sealed).await.map(Some),
+        None => Ok(None),
+    };
+    Ok(OpenedRow {
+        seed: opened_seed(store, ctx, &row.id, &row.seed).await?,
+        response_key: open("response_key", &row.response_key).await?,
+        transactions: open("transactions", &row.transactions).await?,
+    })
+}
+
+/// The request of a session that waits: signed, or a link that holds it.
+pub(crate) async fn request(store: &Store, ctx: &Ctx, row: &OpenRow) -> Result<Secret<Vec<u8>>, StoreFault> {
+    store.opened(ctx, session_field("request", &row.id), &row.request).await
 }
 
 pub(crate) async fn seed(store: &Store, ctx: &Ctx, row: &OpenRow) -> Result<Secret<[u8; 32]>, StoreFault> {
@@ -306,10 +497,8 @@ pub(crate) async fn late(store: &Store, ctx: &Ctx, limit: usize) -> Result<Vec<L
 }
 
 pub(crate) async fn put_result(store: &Store, ctx: &Ctx, new: &NewResult<'_>) -> Result<Stmt, StoreFault> {
-    let claims = match new.claims {
-        Some(plain) => Some(store.sealed(ctx, claims_field(new.id), plain).await?),
-        None => None,
-    };
+    let claims = sealed(store, ctx, claims_field(new.id), new.claims).await?;
+    let awaited = new.awaited.as_ref();
     Ok(Stmt::new(PUT_RESULT)
         .text(new.id)
         .text(new.state)
@@ -321,7 +510,68 @@ pub(crate) async fn put_result(store: &Store, ctx: &Ctx, new: &NewResult<'_>) ->
         .int(new.expires_at_ms)
         .opt_int(new.erase_at_ms)
         .opt_int(new.deleted_at_ms)
-        .bool(new.deleted_at_ms.is_some()))
+        .bool(new.deleted_at_ms.is_some())
+        .int(new.shown)
+        .int(new.result_ttl_s)
+        .opt_blob(awaited.map(|it| it.code_sha256))
+        .int(awaited.map_or(0, |it| i64::from(it.tries_left)))
+        .opt_int(awaited.map(|it| it.until_ms))
+        .opt_text(awaited.map(|it| it.return_uri.as_str()))
+        .opt_blob(awaited.and_then(|it| it.page_sha256.clone())))
+}
+
+/// The result that waits for its browser, whatever the time.
+pub(crate) async fn awaited(store: &Store, ctx: &Ctx, id: &str) -> Result<Option<AwaitedRow>, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(AWAITED).text(id)).await?;
+    row.as_ref().map(awaited_row).transpose()
+}
+
+/// The result that waits for its browser at the page of this secret.
+pub(crate) async fn awaited_at_page(
+    store: &Store,
+    ctx: &Ctx,
+    page_sha256: [u8; 32],
+) -> Result<Option<AwaitedRow>, StoreFault> {
+    let row = store.read(ctx).one(Stmt::new(AWAITED_AT_PAGE).blob(page_sha256)).await?;
+    row.as_ref().map(awaited_row).transpose()
+}
+
+/// Results whose browser is late.
+pub(crate) async fn late_returns(
+    store: &Store,
+    ctx: &Ctx,
+    limit: usize,
+) -> Result<Vec<AwaitedRow>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(LATE_RETURNS).int(limit as i64), limit).await?;
+    rows.iter().map(awaited_row).collect()
+}
+
+fn awaited_row(row: &Row) -> Result<AwaitedRow, StoreFault> {
+    Ok(AwaitedRow {
+        id: row.text(0)?,
+        report: row.text(1)?,
+        shown: row.int(2)?.cast_unsigned(),
+        result_ttl_s: row.int(3)?,
+        code_sha256: row.blob(4)?,
+        tries_left: tries(row.int(5)?),
+        until_ms: row.int(6)?,
+        return_uri: row.text(7)?,
+    })
+}
+
+/// Releases a result, once, to whoever brings its code in time.
+pub(crate) fn returned(row: &AwaitedRow, binding: &str, report: &str, erase_at_ms: i64) -> Stmt {
+    let code_sha256 = row.code_sha256.as_slice();
+    Stmt::new(RETURNED).text(&row.id).blob(code_sha256).text(binding).text(report).int(erase_at_ms)
+}
+
+pub(crate) fn spend_return(id: &str, tries_left: u8) -> Stmt {
+    Stmt::new(SPEND_RETURN).text(id).int(i64::from(tries_left))
+}
+
+/// Ends a result whose browser did not come back; what was shown goes.
+pub(crate) fn not_returned(id: &str, report: &str, failure: &str) -> Stmt {
+    Stmt::new(NOT_RETURNED).text(id).text(report).text(failure)
 }
 
 pub(crate) async fn result(store: &Store, ctx: &Ctx, id: &str) -> Result<Option<ResultRow>, StoreFault> {
@@ -339,6 +589,8 @@ pub(crate) async fn result(store: &Store, ctx: &Ctx, id: &str) -> Result<Option<
             erase_at_ms: row.opt_int(8)?,
             erased_at_ms: row.opt_int(9)?,
             deleted: row.bool(10)?,
+            session_binding: row.text(11)?,
+            return_until_ms: row.opt_int(12)?,
         })
     })
     .transpose()

@@ -14,8 +14,6 @@ pub const NOT_RAISED_YET: &[&str] = &[
     // credentials
     "credential-type-retired",
     "metadata-signed",
-    "query-put",
-    "query-retired",
     // keys
     "root-rotated",
     // ledger

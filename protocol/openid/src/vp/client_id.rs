@@ -1,6 +1,8 @@
 //! Client identifiers and their prefixes (OpenID4VP 1.0, 5.9).
 
+use crypto::x509::Certificate;
 use std::fmt;
+use url::Url;
 
 /// Most bytes of a client identifier.
 pub const CLIENT_ID_BYTES_MAX: usize = 512;
@@ -10,6 +12,11 @@ pub const CLIENT_ID_BYTES_MAX: usize = 512;
 pub enum ClientId {
     /// `x509_hash:` ‖ base64url(SHA-256(DER of the leaf)).
     X509Hash([u8; 32]),
+    /// `x509_san_dns:` ‖ a host that the leaf certificate names; answers go to that host.
+    X509SanDns(String),
+    /// `redirect_uri:` ‖ where the answer goes. Nobody signs such a request, so it says nothing about who asks: for development
+    /// only.
+    RedirectUri(String),
 }
 
 /// Why a client identifier was not taken; the prefix is named where it is one of the standard's.
@@ -29,8 +36,10 @@ pub enum ClientIdFault {
     Malformed,
 }
 
-const UNSERVED: [&str; 5] =
-    ["x509_san_dns", "redirect_uri", "openid_federation", "decentralized_identifier", "verifier_attestation"];
+const UNSERVED: [&str; 3] = ["openid_federation", "decentralized_identifier", "verifier_attestation"];
+
+/// Most bytes of a host name (RFC 1035, 2.3.4).
+const HOST_BYTES_MAX: usize = 253;
 
 impl ClientId {
     /// The identifier of whoever signs with the leaf certificate `leaf_der`.
@@ -54,26 +63,55 @@ impl ClientId {
         if let Some(known) = UNSERVED.iter().find(|known| **known == prefix) {
             return Err(ClientIdFault::Unserved(known));
         }
-        if prefix != "x509_hash" {
-            return Err(ClientIdFault::Unknown);
+        match prefix {
+            "x509_hash" => {
+                let hash = crypto::base64::url_decode(rest).map_err(|_| ClientIdFault::Malformed)?;
+                Ok(ClientId::X509Hash(hash.try_into().map_err(|_| ClientIdFault::Malformed)?))
+            }
+            "x509_san_dns" if is_host(rest) => Ok(ClientId::X509SanDns(rest.to_owned())),
+            "redirect_uri" if Url::parse(rest).is_ok() => Ok(ClientId::RedirectUri(rest.to_owned())),
+            "x509_san_dns" | "redirect_uri" => Err(ClientIdFault::Malformed),
+            _ => Err(ClientIdFault::Unknown),
         }
-        let hash = crypto::base64::url_decode(rest).map_err(|_| ClientIdFault::Malformed)?;
-        Ok(ClientId::X509Hash(hash.try_into().map_err(|_| ClientIdFault::Malformed)?))
     }
 
-    /// Whether the signer's leaf certificate is the one the identifier names.
+    /// Whether the signer's leaf certificate is the one the identifier names. No certificate stands for `redirect_uri`.
     #[must_use]
     pub fn names(&self, leaf_der: &[u8]) -> bool {
         match self {
             ClientId::X509Hash(hash) => crypto::hash::equal(hash, &crypto::hash::sha256(leaf_der)),
+            ClientId::X509SanDns(host) => Certificate::parse(leaf_der)
+                .is_ok_and(|leaf| leaf.san_dns().iter().any(|name| name.eq_ignore_ascii_case(host))),
+            ClientId::RedirectUri(_) => false,
         }
     }
+
+    /// Whether an answer may go to `response_uri` (OpenID4VP 1.0, 5.9.3): with a host as the name, to that host alone.
+    #[must_use]
+    pub fn fits(&self, response_uri: &str) -> bool {
+        match self {
+            ClientId::X509Hash(_) => true,
+            ClientId::X509SanDns(host) => Url::parse(response_uri)
+                .is_ok_and(|uri| uri.host_str().is_some_and(|name| name.eq_ignore_ascii_case(host))),
+            ClientId::RedirectUri(uri) => uri == response_uri,
+        }
+    }
+}
+
+/// A DNS name in letters, digits, hyphens and dots.
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+    };
+    text.len() <= HOST_BYTES_MAX && text.split('.').all(label)
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClientId::X509Hash(hash) => write!(f, "x509_hash:{}", crypto::base64::url_encode(hash)),
+            ClientId::X509SanDns(host) => write!(f, "x509_san_dns:{host}"),
+            ClientId::RedirectUri(uri) => write!(f, "redirect_uri:{uri}"),
         }
     }
 }
@@ -91,16 +129,34 @@ mod tests {
     }
 
     #[test]
+    fn a_name_by_host_or_address_binds_where_the_answer_goes() {
+        let host = ClientId::parse("x509_san_dns:v.example").unwrap();
+        assert_eq!(host.to_string(), "x509_san_dns:v.example");
+        assert!(host.fits("https://V.example:8443/response/x") && !host.fits("https://v.example.evil/x"));
+        let address = ClientId::parse("redirect_uri:https://v.example/r").unwrap();
+        assert!(address.fits("https://v.example/r") && !address.fits("https://v.example/r2"));
+        assert!(!address.names(b"leaf") && !host.names(b"no certificate"));
+    }
+
+    #[test]
     fn other_prefixes_are_refused_by_name() {
-        assert_eq!(ClientId::parse("x509_san_dns:a.example"), Err(ClientIdFault::Unserved("x509_san_dns")));
-        assert_eq!(ClientId::parse("redirect_uri:https://a"), Err(ClientIdFault::Unserved("redirect_uri")));
+        assert_eq!(
+            ClientId::parse("openid_federation:https://a"),
+            Err(ClientIdFault::Unserved("openid_federation"))
+        );
         assert_eq!(ClientId::parse("origin:https://a"), Err(ClientIdFault::Reserved));
         for unknown in ["plain", "x509_hashes:AAAA", "https://a.example", ""] {
             assert_eq!(ClientId::parse(unknown), Err(ClientIdFault::Unknown), "{unknown}");
         }
-        for malformed in
-            ["x509_hash:", "x509_hash:AAAA", "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk="]
-        {
+        for malformed in [
+            "x509_hash:",
+            "x509_hash:AAAA",
+            "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk=",
+            "x509_san_dns:",
+            "x509_san_dns:a..b",
+            "x509_san_dns:a.example/x",
+            "redirect_uri:nowhere",
+        ] {
             assert_eq!(ClientId::parse(malformed), Err(ClientIdFault::Malformed), "{malformed}");
         }
     }
@@ -109,7 +165,9 @@ mod tests {
         #[test]
         fn no_identifier_makes_the_parser_panic(text in ".{0,80}") {
             let _ = ClientId::parse(&text);
-            let _ = ClientId::parse(&format!("x509_hash:{text}"));
+            for prefix in ["x509_hash", "x509_san_dns", "redirect_uri"] {
+                let _ = ClientId::parse(&format!("{prefix}:{text}"));
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ const PREFERRED: [Enc; 2] = [Enc::A256Gcm, Enc::A128Gcm];
 /// What we write into a request of ours.
 #[derive(Debug, Clone)]
 pub struct ClientMetadata {
-    /// The session's response key.
-    pub response_key: PublicKey,
+    /// The session's response key; none where the answer comes in the clear.
+    pub response_key: Option<PublicKey>,
     /// JOSE names of the algorithms we take on an SD-JWT VC.
     pub sd_jwt_algs: Vec<&'static str>,
     /// JOSE names of the algorithms we take on a KB-JWT.
@@ -20,26 +20,25 @@ pub struct ClientMetadata {
 }
 
 impl ClientMetadata {
-    /// `kid` of the response key: its RFC 7638 thumbprint.
+    /// `kid` of a response key: its RFC 7638 thumbprint.
     #[must_use]
-    pub fn kid(&self) -> String {
-        self.published().kid()
+    pub fn kid(response_key: &PublicKey) -> String {
+        PublishedKey::encryption(response_key).kid()
     }
 
     /// The member `client_metadata`.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        json!({
-            "jwks": jwks::document(&[self.published()]),
-            "encrypted_response_enc_values_supported": Enc::ALL.map(Enc::name),
+        let mut metadata = json!({
             "vp_formats_supported": {
                 "dc+sd-jwt": { "sd-jwt_alg_values": self.sd_jwt_algs, "kb-jwt_alg_values": self.kb_jwt_algs },
             },
-        })
-    }
-
-    fn published(&self) -> PublishedKey {
-        PublishedKey::encryption(&self.response_key)
+        });
+        if let Some(key) = &self.response_key {
+            metadata["jwks"] = json!(jwks::document(&[PublishedKey::encryption(key)]));
+            metadata["encrypted_response_enc_values_supported"] = json!(Enc::ALL.map(Enc::name));
+        }
+        metadata
     }
 }
 
@@ -82,7 +81,7 @@ mod tests {
     use crypto::key::{Ecdh, PrivateKey};
 
     fn ours() -> Value {
-        let response_key = Ecdh::generate().public();
+        let response_key = Some(Ecdh::generate().public());
         ClientMetadata { response_key, sd_jwt_algs: vec!["ES256"], kb_jwt_algs: vec!["ES256"] }.to_value()
     }
 

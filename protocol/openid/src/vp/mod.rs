@@ -22,13 +22,15 @@ pub mod error;
 pub mod request;
 pub mod response;
 pub mod session;
+pub mod transaction;
 pub mod verdict;
 pub mod wallet;
 
 pub use client_id::{ClientId, ClientIdFault};
 pub use client_metadata::{ClientMetadata, EncryptionChoice};
 pub use error::WalletError;
-pub use request::RequestObject;
-pub use response::{Answer, Reading, Reply, ResponseRules};
-pub use session::{Input, Outcome, Refusal, Session, State};
+pub use request::{RequestObject, RequestUriMethod, ResponseMode};
+pub use response::{Answer, Reading, Reply, ResponseRules, Seal};
+pub use session::{Flow, Input, Outcome, Refusal, Return, Session, State};
+pub use transaction::TransactionData;
 pub use verdict::{Judgement, Pending, Question, Verdict};

@@ -9,6 +9,7 @@ use credential::check::{Check, CheckResult, Detail};
 use crypto::jose::jwe::Jwe;
 use crypto::json::Limits;
 use crypto::key::Ecdh;
+use crypto::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -19,14 +20,26 @@ pub const RESPONSE_BYTES_MAX: usize = 512 * 1024;
 /// What an answer is opened and measured by; all of it from the stored session.
 #[derive(Debug)]
 pub struct ResponseRules<'a> {
-    /// The session's own key.
-    pub response_key: &'a Ecdh,
-    /// Its `kid`, as it stood in the request.
-    pub kid: &'a str,
+    /// How the answer is sealed.
+    pub seal: Seal<'a>,
     /// The session's `state`.
     pub state: &'a str,
     /// Some queried credential needs no holder binding, so nothing but `state` binds the answer to the session.
     pub state_required: bool,
+}
+
+/// How an answer is sealed, as the request asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Seal<'a> {
+    /// `direct_post.jwt`: encrypted.
+    Jwe {
+        /// The session's own key.
+        key: &'a Ecdh,
+        /// Its `kid`, as it stood in the request.
+        kid: &'a str,
+    },
+    /// `direct_post`: in the clear.
+    Open,
 }
 
 /// An opened answer: the checks that were made, and what to do next.
@@ -103,12 +116,34 @@ fn open_into(checks: &mut Vec<CheckResult>, body: &[u8], rules: &ResponseRules<'
     })?;
     pass(checks, Check::Form);
     let kinds = ["response", "error", "vp_token"].map(|name| form.get(name));
-    match kinds {
-        [Some(response), None, None] => {
+    match (kinds, rules.seal) {
+        ([Some(response), None, None], Seal::Jwe { key, kid }) => {
             pass(checks, Check::AnswerKind);
-            open_jwe(checks, response, rules)
+            let plain = open_jwe(checks, response, key, kid)?;
+            let Ok(Value::Object(mut members)) = wire::json(plain.expose(), RESPONSE_BYTES_MAX) else {
+                return Err(unreadable(checks, Check::StrictJson, "presentation/not-json"));
+            };
+            let reply = match (members.remove("vp_token"), members.get("error")) {
+                (Some(Value::Object(vp_token)), None) => Reply::Answer(Answer { vp_token }),
+                (None, Some(Value::String(error))) => Reply::Declined(WalletError::parse(error)),
+                _ => return Err(unreadable(checks, Check::StrictJson, "presentation/not-json")),
+            };
+            pass(checks, Check::StrictJson);
+            check_state(checks, members.get("state"), rules, reply)
         }
-        [None, Some(error), None] => {
+        ([None, None, Some(vp_token)], Seal::Open) => {
+            pass(checks, Check::AnswerKind);
+            for check in [Check::JweHeader, Check::Decrypts] {
+                checks.push(CheckResult::skipped(check, "not-encrypted"));
+            }
+            let Ok(Value::Object(vp_token)) = wire::json(vp_token.as_bytes(), RESPONSE_BYTES_MAX) else {
+                return Err(unreadable(checks, Check::StrictJson, "presentation/not-json"));
+            };
+            pass(checks, Check::StrictJson);
+            let state = form.get("state").map(Value::from);
+            check_state(checks, state.as_ref(), rules, Reply::Answer(Answer { vp_token }))
+        }
+        ([None, Some(error), None], _) => {
             pass(checks, Check::AnswerKind);
             // A stranger may post a form; only whoever saw the request knows `state`.
             if !form.get("state").is_some_and(|state| same(state, rules.state)) {
@@ -117,7 +152,7 @@ fn open_into(checks: &mut Vec<CheckResult>, body: &[u8], rules: &ResponseRules<'
             pass(checks, Check::State);
             Ok(Reply::Declined(WalletError::parse(error)))
         }
-        // A plain `vp_token` is the answer to another response mode than ours.
+        // Two kinds at once, none, or the kind of another response mode than was asked for.
         _ => Err(unreadable(checks, Check::AnswerKind, "presentation/answer-kind")),
     }
 }
@@ -125,30 +160,31 @@ fn open_into(checks: &mut Vec<CheckResult>, body: &[u8], rules: &ResponseRules<'
 fn open_jwe(
     checks: &mut Vec<CheckResult>,
     response: &str,
-    rules: &ResponseRules<'_>,
-) -> Result<Reply, Reply> {
+    key: &Ecdh,
+    kid: &str,
+) -> Result<Secret<Vec<u8>>, Reply> {
     let limits = Limits { bytes_max: RESPONSE_BYTES_MAX, depth_max: wire::DEPTH_MAX };
     let header_fault = |checks: &mut _| unreadable(checks, Check::JweHeader, "presentation/jwe-header");
     let jwe = Jwe::parse(response, &limits).map_err(|_| header_fault(checks))?;
     // RFC 7517, 4.5 lets a kid be any text: compared, never looked up.
-    if jwe.kid() != Some(rules.kid) {
+    if jwe.kid() != Some(kid) {
         return Err(header_fault(checks));
     }
     pass(checks, Check::JweHeader);
-    let plain = jwe
-        .decrypt(rules.response_key)
-        .map_err(|_| unreadable(checks, Check::Decrypts, "presentation/undecryptable"))?;
+    let plain =
+        jwe.decrypt(key).map_err(|_| unreadable(checks, Check::Decrypts, "presentation/undecryptable"))?;
     pass(checks, Check::Decrypts);
-    let Ok(Value::Object(mut members)) = wire::json(plain.expose(), RESPONSE_BYTES_MAX) else {
-        return Err(unreadable(checks, Check::StrictJson, "presentation/not-json"));
-    };
-    let reply = match (members.remove("vp_token"), members.get("error")) {
-        (Some(Value::Object(vp_token)), None) => Reply::Answer(Answer { vp_token }),
-        (None, Some(Value::String(error))) => Reply::Declined(WalletError::parse(error)),
-        _ => return Err(unreadable(checks, Check::StrictJson, "presentation/not-json")),
-    };
-    pass(checks, Check::StrictJson);
-    let right = match members.get("state") {
+    Ok(plain)
+}
+
+/// VP-006: a wrong `state` fails always, a missing one where nothing else binds the answer to the session.
+fn check_state(
+    checks: &mut Vec<CheckResult>,
+    state: Option<&Value>,
+    rules: &ResponseRules<'_>,
+    reply: Reply,
+) -> Result<Reply, Reply> {
+    let right = match state {
         Some(Value::String(state)) => same(state, rules.state),
         Some(_) => false,
         None => !rules.state_required && matches!(reply, Reply::Answer(_)),
@@ -190,7 +226,7 @@ mod tests {
     use serde_json::json;
 
     fn rules(key: &Ecdh) -> ResponseRules<'_> {
-        ResponseRules { response_key: key, kid: "k", state: "s", state_required: false }
+        ResponseRules { seal: Seal::Jwe { key, kid: "k" }, state: "s", state_required: false }
     }
 
     fn jwe(key: &Ecdh, kid: Option<&str>, plain: &str) -> String {
@@ -311,6 +347,39 @@ mod tests {
         let body = encode(&[("response", &jwe(&key, Some("k"), without))]);
         let strict = ResponseRules { state_required: true, ..rules(&key) };
         assert!(matches!(open(body.as_bytes(), &strict).reply, Reply::Failed(Check::State)));
+    }
+
+    #[test]
+    fn an_answer_in_the_clear_is_read_only_where_it_was_asked_for() {
+        let key = Ecdh::generate();
+        let rules = ResponseRules { seal: Seal::Open, state: "s", state_required: false };
+        let of = |fields: &[(&str, &str)]| open(encode(fields).as_bytes(), &rules);
+        let good = of(&[("vp_token", r#"{"d":["x"]}"#), ("state", "s")]);
+        let Reply::Answer(answer) = &good.reply else { panic!("{:?}", good.reply) };
+        assert_eq!(Value::Object(answer.vp_token.clone()), json!({"d": ["x"]}));
+        let skipped: Vec<&str> = good
+            .checks
+            .iter()
+            .filter(|line| line.outcome == Outcome::Skipped)
+            .map(|line| line.check.id())
+            .collect();
+        assert_eq!(skipped, ["VP-003", "VP-004"]);
+        assert!(matches!(of(&[("vp_token", "{}")]).reply, Reply::Answer(_)));
+        assert!(matches!(of(&[("vp_token", "{}"), ("state", "t")]).reply, Reply::Failed(Check::State)));
+        for text in ["", "[]", "x", r#"{"d":["x"],"d":["y"]}"#] {
+            let reading = of(&[("vp_token", text), ("state", "s")]);
+            assert!(
+                matches!(reading.reply, Reply::Unreadable(Check::StrictJson | Check::AnswerKind)),
+                "{text}"
+            );
+        }
+        let sealed = jwe(&key, Some("k"), r#"{"vp_token":{},"state":"s"}"#);
+        assert_eq!(unreadable(&of(&[("response", &sealed)])), Check::AnswerKind);
+        let strict = ResponseRules { state_required: true, ..rules };
+        let reading = open(encode(&[("vp_token", "{}")]).as_bytes(), &strict);
+        assert!(matches!(reading.reply, Reply::Failed(Check::State)));
+        let no = of(&[("error", "access_denied"), ("state", "s")]);
+        assert!(matches!(no.reply, Reply::Declined(WalletError::AccessDenied)));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use super::response::{Reading, Reply};
 use super::session::Input;
+use super::transaction::{self, TransactionData};
 use credential::check::{Check, CheckResult, Detail, Report};
 use credential::dcql::Query;
 use credential::dcql::answer;
@@ -29,6 +30,8 @@ pub struct Question<'a> {
     pub nonce: &'a str,
     /// When the request was made.
     pub requested_at: Timestamp,
+    /// What is to be authorised.
+    pub transactions: &'a [TransactionData],
 }
 
 /// How far an answer is judged.
@@ -46,6 +49,7 @@ pub struct Pending {
     report: Report,
     query: Query,
     examined: Vec<(String, Examined)>,
+    transactions: Vec<TransactionData>,
 }
 
 /// An answer after every check.
@@ -86,18 +90,20 @@ pub fn examine(reading: Reading, question: &Question<'_>, trust: &Trust<'_>, now
     for one in presented {
         // `presentations` names known ids only.
         let Some(query) = question.query.credential(&one.name.query) else { continue };
+        let transactions = transaction::of_credential(question.transactions, &query.id);
         let expected = Expected {
             query,
             name: one.name.clone(),
             audience: question.client_id,
             nonce: question.nonce,
             requested_at: question.requested_at,
-            transactions: &[],
+            transactions: &transactions,
         };
         examined
             .push((String::from(&*one.name.query), presentation::examine(one.text, &expected, trust, now)));
     }
-    Judgement::Waiting(Pending { report, query: question.query.clone(), examined })
+    let (query, transactions) = (question.query.clone(), question.transactions.to_vec());
+    Judgement::Waiting(Pending { report, query, examined, transactions })
 }
 
 impl Pending {
@@ -115,6 +121,9 @@ impl Pending {
         now: Timestamp,
     ) -> Verdict {
         let mut report = self.report;
+        let bound: Vec<(&str, &[[u8; 32]])> =
+            self.examined.iter().map(|(id, one)| (id.as_str(), one.transactions())).collect();
+        report.extend(transaction::check(&self.transactions, &bound));
         let mut credentials: BTreeMap<String, Vec<PresentedCredential>> = BTreeMap::new();
         for (id, examined) in self.examined {
             let found = examined.status_wanted(policy).map_or(StatusAnswer::NotWanted, &mut look_up);

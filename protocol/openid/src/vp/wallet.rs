@@ -13,7 +13,7 @@ use super::client_id::{ClientId, ClientIdFault};
 use super::client_metadata::EncryptionChoice;
 use super::error::WalletError;
 use super::request::{
-    DIRECT_POST_JWT, REQUEST_BYTES_MAX, REQUEST_MEDIA_TYPE, REQUEST_SCHEME, REQUEST_TYP, SELF_ISSUED,
+    REQUEST_BYTES_MAX, REQUEST_MEDIA_TYPE, REQUEST_SCHEME, REQUEST_TYP, ResponseMode, SELF_ISSUED,
 };
 use super::response::Acknowledgement;
 use crate::errand::{Answered, Errand, PeerRefusal};
@@ -130,7 +130,8 @@ pub struct CheckedRequest {
     nonce: String,
     state: Option<String>,
     query: Query,
-    encryption: EncryptionChoice,
+    /// None where the answer goes in the clear inside TLS (`direct_post`).
+    encryption: Option<EncryptionChoice>,
 }
 
 /// One answered credential query: its id and the finished presentation.
@@ -208,7 +209,11 @@ impl CheckedRequest {
         signer.path()?;
         jws.verify(signer.signer()).map_err(|_| RequestFault::Signature)?;
         check_time(&claims, now)?;
-        CheckedRequest::read(&claims, signer, reach)
+        let checked = CheckedRequest::read(&claims, signer, reach)?;
+        if !client_id.fits(&checked.response_uri) {
+            return Err(RequestFault::Parameter("response_uri"));
+        }
+        Ok(checked)
     }
 
     /// The parameters of a request whose signature holds.
@@ -220,13 +225,13 @@ impl CheckedRequest {
         let text = |name: &'static str| {
             wire::text(claims.get(name), wire::URL_BYTES_MAX).ok_or(RequestFault::Parameter(name))
         };
-        for (name, only) in
-            [("aud", SELF_ISSUED), ("response_type", "vp_token"), ("response_mode", DIRECT_POST_JWT)]
-        {
+        for (name, only) in [("aud", SELF_ISSUED), ("response_type", "vp_token")] {
             if text(name)? != only {
                 return Err(RequestFault::Parameter(name));
             }
         }
+        let mode = ResponseMode::parse(text("response_mode")?);
+        let mode = mode.ok_or(RequestFault::Parameter("response_mode"))?;
         if let Some(name) =
             ["redirect_uri", "scope", "expected_origins"].into_iter().find(|it| claims.contains_key(*it))
         {
@@ -247,8 +252,12 @@ impl CheckedRequest {
         }
         let query = Query::parse(query, Reader::Wallet).map_err(RequestFault::Query)?;
         let metadata = claims.get("client_metadata").and_then(Value::as_object);
-        let encryption =
-            metadata.and_then(EncryptionChoice::from_metadata).ok_or(RequestFault::NoEncryption)?;
+        let encryption = match mode {
+            ResponseMode::DirectPost => None,
+            ResponseMode::DirectPostJwt => {
+                Some(metadata.and_then(EncryptionChoice::from_metadata).ok_or(RequestFault::NoEncryption)?)
+            }
+        };
         Ok(CheckedRequest {
             signer,
             client_id: text("client_id")?.to_owned(),
@@ -282,6 +291,12 @@ impl CheckedRequest {
     #[must_use]
     pub fn response_uri(&self) -> &str {
         &self.response_uri
+    }
+
+    /// Whether the answer is encrypted to the verifier, beneath what TLS does.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.encryption.is_some()
     }
 
     /// Chooses what to show; the holder decides.
@@ -325,11 +340,24 @@ impl CheckedRequest {
         if let Some(state) = &self.state {
             members["state"] = json!(state);
         }
-        let EncryptionChoice { key, kid, enc } = &self.encryption;
-        let sealed =
-            jwe::encrypt_ecdh_es(key, kid.as_deref(), *enc, None, None, members.to_string().as_bytes())
-                .map_err(|_| AnswerFault::Encryption)?;
-        let body = form::encode(&[("response", &sealed)]);
+        let body = match &self.encryption {
+            Some(EncryptionChoice { key, kid, enc }) => {
+                let plain = members.to_string();
+                let sealed = jwe::encrypt_ecdh_es(key, kid.as_deref(), *enc, None, None, plain.as_bytes())
+                    .map_err(|_| AnswerFault::Encryption)?;
+                form::encode(&[("response", &sealed)])
+            }
+            // Parameters of the form; `vp_token` is JSON in one of them (OpenID4VP 1.0, 8.2).
+            None => {
+                let texts = members.as_object().into_iter().flatten().map(|(name, value)| {
+                    (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                });
+                let texts: Vec<(&str, String)> = texts.collect();
+                let pairs: Vec<(&str, &str)> =
+                    texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+                form::encode(&pairs)
+            }
+        };
         Ok(Errand::post_form(&self.response_uri, body, ACKNOWLEDGEMENT_BYTES_MAX))
     }
 }

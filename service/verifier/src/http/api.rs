@@ -1,7 +1,7 @@
 //! Our own API: verifications. Two doors have a second, published name.
 
 use super::refusal;
-use super::wire::{VerificationAnswer, VerificationItem, VerificationRequest, WaitQuery};
+use super::wire::{ReturnRequest, VerificationAnswer, VerificationItem, VerificationRequest, WaitQuery};
 use crate::Verifier;
 use crate::page;
 use crate::result::WAIT_S_MAX;
@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Bytes of a request: a query of 32 KiB, pretty-printed, and a few short members.
 const REQUEST_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of a code and its braces.
+const RETURN_BYTES_MAX: usize = 1 << 10;
+
 pub(super) fn doors() -> Doors<Verifier> {
     let ask = |path, operation| {
         Door::post(path)
@@ -22,7 +25,15 @@ pub(super) fn doors() -> Doors<Verifier> {
             .who(Who::Role(Permission::VerificationsRequest))
             .body::<VerificationRequest>(REQUEST_BYTES_MAX)
             .answer::<VerificationAnswer>(201, "the request with its links")
-            .problems(&[&page::QUERY_INVALID, &page::NOT_OFFERED, &page::SIGNER_EXPIRING])
+            .problems(&[
+                &page::QUERY_INVALID,
+                &page::NOT_OFFERED,
+                &page::HAIP_FORBIDS,
+                &page::UNKNOWN_QUERY,
+                &page::UNKNOWN_TRANSACTION_TYPE,
+                &page::RETURN_URI_INVALID,
+                &page::SIGNER_EXPIRING,
+            ])
             .idempotent()
     };
     let show = |path, operation| {
@@ -34,7 +45,18 @@ pub(super) fn doors() -> Doors<Verifier> {
             .answer::<VerificationAnswer>(200, "the verification")
             .problems(&[&page::RESULT_ERASED])
     };
+    let take = |path, operation| {
+        Door::post(path)
+            .operation(operation)
+            .summary("Takes the code that the browser brought back, in the session of its user; the claims are released")
+            .who(Who::Role(Permission::VerificationsRequest))
+            .body::<ReturnRequest>(RETURN_BYTES_MAX)
+            .answer::<VerificationAnswer>(200, "the verification")
+            .problems(&[&page::RETURN_REFUSED, &page::RESULT_ERASED])
+    };
     Doors::new()
+        .door(take("/api/v1/verification/{id}/return", "returnVerification"), returned)
+        .door(take("/api/v1/verifications/{id}/return", "completeVerification"), returned)
         .door(ask("/api/v1/verification/request", "requestVerification"), create)
         .door(ask("/api/v1/verifications", "createVerification"), create)
         .door(show("/api/v1/verification/{id}", "readVerification"), show_one)
@@ -81,6 +103,18 @@ async fn show_one(
     let wait = wait(&query)?;
     let tenant = tenant(&call).await?;
     let standing = verifier.standing(&call.ctx, &tenant, &id, wait, call.edge().clock()).await;
+    Ok(Answer::ok(standing.map_err(refusal::result)?.into()))
+}
+
+async fn returned(
+    State(verifier): State<Verifier>,
+    call: Call,
+    Path(id): Path<String>,
+    Body(request): Body<ReturnRequest>,
+) -> Result<Answer<VerificationAnswer>, Problem> {
+    let tenant = tenant(&call).await?;
+    verifier.returned(&call.ctx, &id, &request.response_code).await.map_err(refusal::returned)?;
+    let standing = verifier.standing(&call.ctx, &tenant, &id, Duration::ZERO, call.edge().clock()).await;
     Ok(Answer::ok(standing.map_err(refusal::result)?.into()))
 }
 

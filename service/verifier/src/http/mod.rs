@@ -1,6 +1,8 @@
 //! The doors of the room: our own API, and the wallet's doors under `I/vp`.
 
 mod api;
+mod browser;
+mod definitions;
 pub(crate) mod fetch;
 mod refusal;
 mod wallet;
@@ -12,6 +14,6 @@ use edge::Doors;
 impl Verifier {
     /// Every door of the room.
     pub fn doors(&self) -> Doors {
-        api::doors().and(wallet::doors()).with(self.clone())
+        api::doors().and(definitions::doors()).and(wallet::doors()).and(browser::doors()).with(self.clone())
     }
 }

@@ -1,6 +1,9 @@
 //! How this room's errors read: problems on our own API, one text for all at the wallet's door.
 
+use crate::browser::ReturnError;
+use crate::named::NamedError;
 use crate::page;
+use crate::query::QueryError;
 use crate::request::RequestError;
 use crate::response::ResponseError;
 use crate::result::ResultError;
@@ -22,6 +25,19 @@ pub(super) fn request(fault: RequestError) -> Problem {
         RequestError::Bound { pointer, rule } => {
             Problem::of(&pages::INVALID).detail(format!("{pointer} {rule}")).at(pointer, rule)
         }
+        RequestError::UnknownQuery => {
+            Problem::of(&page::UNKNOWN_QUERY).at("/query", "is the name of a stored query")
+        }
+        RequestError::ReturnUri(rule) => Problem::of(&page::RETURN_URI_INVALID).at("/return_uri", rule),
+        RequestError::HaipForbids(pointer) => {
+            Problem::of(&page::HAIP_FORBIDS).at(pointer, "is forbidden by HAIP")
+        }
+        RequestError::OnlyInDevelopment(pointer) => {
+            Problem::of(&page::NOT_OFFERED).at(pointer, "is offered in development only")
+        }
+        RequestError::UnknownTransactionType(pointer) => {
+            Problem::of(&page::UNKNOWN_TRANSACTION_TYPE).at(pointer, "is a registered type")
+        }
         RequestError::Signer(SignError::Expiring { .. }) => {
             Problem::of(&page::SIGNER_EXPIRING).retry_after(SignedDuration::from_secs(SIGNER_RETRY_S))
         }
@@ -40,6 +56,32 @@ pub(super) fn result(fault: ResultError) -> Problem {
         ResultError::NotFound => Problem::of(&pages::NOT_FOUND),
         ResultError::Erased => Problem::of(&page::RESULT_ERASED),
         ResultError::Store(fault) => fault.into(),
+    }
+}
+
+pub(super) fn returned(fault: ReturnError) -> Problem {
+    match fault {
+        ReturnError::Refused { recorded } => {
+            let problem = Problem::of(&page::RETURN_REFUSED);
+            if recorded { problem.recorded() } else { problem }
+        }
+        ReturnError::Store(fault) => fault.into(),
+    }
+}
+
+pub(super) fn definition(fault: QueryError) -> Problem {
+    match fault {
+        QueryError::Request(fault) => request(fault),
+        QueryError::Named(fault) => named(fault),
+    }
+}
+
+pub(super) fn named(fault: NamedError) -> Problem {
+    match fault {
+        NamedError::NotFound => Problem::of(&pages::NOT_FOUND),
+        NamedError::TooMany => Problem::of(&page::TOO_MANY_NAMES),
+        NamedError::DoneElsewhere => Problem::of(&pages::IDEMPOTENCY_BUSY),
+        NamedError::Store(fault) => fault.into(),
     }
 }
 

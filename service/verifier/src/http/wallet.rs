@@ -2,11 +2,12 @@
 
 use super::refusal::{self, Refused};
 use crate::Verifier;
+use crate::page;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse};
 use edge::problem::pages;
-use edge::{Answer, Call, Door, Doors, Path, Problem, Raw, Who};
+use edge::{Answer, Call, Door, Doors, Form, Path, Problem, Raw, Who};
 use openid::vp::request::REQUEST_MEDIA_TYPE;
 use openid::vp::response::{Acknowledgement, RESPONSE_BYTES_MAX};
 
@@ -26,6 +27,17 @@ pub(super) fn doors() -> Doors<Verifier> {
                 .answer_of(200, REQUEST_MEDIA_TYPE, "the signed request")
                 .cors(),
             request,
+        )
+        .door(
+            Door::post("/t/{tenant}/vp/request/{secret}")
+                .operation("fetchPresentationRequestFor")
+                .summary("The request signed for a wallet's nonce (OpenID4VP 1.0, 5.10), where its link says post")
+                .who(Who::Tenant)
+                .form::<WalletForm>(WALLET_FORM_BYTES_MAX)
+                .answer_of(200, REQUEST_MEDIA_TYPE, "the signed request")
+                .problems(&[&page::SIGNER_EXPIRING])
+                .cors(),
+            request_for,
         )
         .door(
             Door::post("/t/{tenant}/vp/response/{secret}")
@@ -53,12 +65,40 @@ pub(super) fn doors() -> Doors<Verifier> {
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "the form is read by openid::vp::response; this describes it")]
 struct ResponseForm {
-    /// The encrypted answer, a compact JWE.
+    /// The encrypted answer, a compact JWE (`direct_post.jwt`).
     response: Option<String>,
+    /// The answer in the clear, JSON (`direct_post`).
+    vp_token: Option<String>,
     /// Instead of an answer: why there is none.
     error: Option<String>,
-    /// The request's `state`, with `error`.
+    /// The request's `state`, with `error` and `vp_token`.
     state: Option<String>,
+}
+
+/// What a wallet tells of itself, for the OpenAPI document.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "the form is read by name; this describes it")]
+struct WalletForm {
+    /// What the wallet can do, JSON. Nothing is chosen by it: every request offers the same.
+    wallet_metadata: Option<String>,
+    /// At most 256 characters, which the signed request repeats.
+    #[schemars(length(max = 256))]
+    wallet_nonce: Option<String>,
+}
+
+/// Bytes of a wallet's metadata and nonce.
+const WALLET_FORM_BYTES_MAX: usize = 16 << 10;
+
+async fn request_for(
+    State(verifier): State<Verifier>,
+    call: Call,
+    Path((_, secret)): Path<(String, String)>,
+    Form(form): Form,
+) -> Result<impl IntoResponse, Problem> {
+    let signed = verifier.request_for(&call.ctx, &secret, form.get("wallet_nonce")).await;
+    let signed = signed.map_err(refusal::request)?.ok_or_else(|| Problem::of(&pages::NOT_FOUND))?;
+    let own: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, REQUEST_MEDIA_TYPE)];
+    Ok((own, signed.expose().clone()))
 }
 
 async fn request(

@@ -1,13 +1,14 @@
 //! What our own API takes and gives.
 
 use crate::page;
-use crate::request::{NewVerification, Requested};
+use crate::request::{Asks, NewVerification, Prefix, Requested};
 use crate::result::{Ended, Standing, time};
 use crate::store::ListingRow;
 use credential::presentation::StatusMode;
 use edge::Problem;
 use edge::problem::pages;
 use jiff::Timestamp;
+use openid::vp::{RequestUriMethod, ResponseMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -30,24 +31,34 @@ pub(super) struct VerificationRequest {
     status_policy: Option<StatusWord>,
     /// The scheme that opens the wallet; `openid4vp` if absent.
     wallet_scheme: Option<String>,
-    /// `cross_device`, the only flow of this version.
+    /// Instead of `dcql_query`: the name of a stored query.
+    query: Option<String>,
+    /// `same_device` or `cross_device`; follows from `return_uri` if absent.
     flow: Option<Value>,
+    /// Where the wallet sends the browser back with a `response_code`: an https address without fragment. Nobody sees the claims before
+    /// that code is posted to `…/return`.
+    return_uri: Option<String>,
+    /// `x509_hash` if absent; `x509_san_dns`; in development `redirect_uri`, unsigned.
+    client_id_prefix: Option<Value>,
+    /// `direct_post.jwt` if absent, encrypted; `direct_post`, in the clear inside TLS.
+    response_mode: Option<Value>,
+    /// How the wallet fetches the request: `get` if absent; `post`, with a nonce of its own.
+    request_uri_method: Option<Value>,
+    /// What is to be authorised, at most 16: objects with a registered `type`, `credential_ids` of the query, and the members of that type.
+    transaction_data: Option<Vec<Map<String, Value>>>,
     /// `redirect`, the only channel of this version.
     channel: Option<Value>,
-    /// `x509_hash`, the only prefix of this version.
-    client_id_prefix: Option<Value>,
-    /// `direct_post.jwt`, the only mode of this version.
-    response_mode: Option<Value>,
-    /// `get`, the only method of this version.
-    request_uri_method: Option<Value>,
-    /// Not in this version: 422 unless empty.
-    transaction_data: Option<Value>,
     /// Not in this version: 422 unless empty.
     expected_origins: Option<Value>,
-    /// Not in this version: 422.
-    return_uri: Option<Value>,
-    /// Not in this version: 422.
-    query: Option<Value>,
+}
+
+/// The code that a browser brought back.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReturnRequest {
+    /// `response_code` of the address that the browser came back to.
+    #[schemars(length(max = 64))]
+    pub(super) response_code: String,
 }
 
 /// Whether a credential's status is looked at.
@@ -66,36 +77,77 @@ impl VerificationRequest {
     /// What is asked for; members that the published API has and this version lacks are named, never ignored.
     pub(super) fn accept(self) -> Result<NewVerification, Problem> {
         let is = |value: &Option<Value>, fine: &Value| value.as_ref().is_none_or(|value| value == fine);
+        let flow =
+            word(self.flow.as_ref(), &[("same_device", Some(true)), ("cross_device", Some(false))], None);
+        let prefixes = [
+            ("x509_hash", Prefix::X509Hash),
+            ("x509_san_dns", Prefix::X509SanDns),
+            ("redirect_uri", Prefix::RedirectUri),
+        ];
+        let prefix = word(self.client_id_prefix.as_ref(), &prefixes, Prefix::X509Hash);
+        let modes = ResponseMode::ALL.map(|mode| (mode.as_str(), mode));
+        let mode = word(self.response_mode.as_ref(), &modes, ResponseMode::DirectPostJwt);
+        let methods = [RequestUriMethod::Get, RequestUriMethod::Post].map(|it| (it.as_str(), it));
+        let method = word(self.request_uri_method.as_ref(), &methods, RequestUriMethod::Get);
         let members = [
-            ("/return_uri", self.return_uri.is_none()),
-            ("/query", self.query.is_none()),
-            ("/flow", is(&self.flow, &json!("cross_device"))),
+            ("/flow", flow.is_some()),
+            ("/client_id_prefix", prefix.is_some()),
+            ("/response_mode", mode.is_some()),
+            ("/request_uri_method", method.is_some()),
             ("/channel", is(&self.channel, &json!("redirect"))),
-            ("/client_id_prefix", is(&self.client_id_prefix, &json!("x509_hash"))),
-            ("/response_mode", is(&self.response_mode, &json!("direct_post.jwt"))),
-            ("/request_uri_method", is(&self.request_uri_method, &json!("get"))),
-            ("/transaction_data", is(&self.transaction_data, &json!([]))),
             ("/expected_origins", is(&self.expected_origins, &json!([]))),
         ];
-        let missing: Vec<&str> =
-            members.iter().filter(|(_, offered)| !offered).map(|(pointer, _)| *pointer).collect();
-        if !missing.is_empty() {
-            let problem = Problem::of(&page::NOT_OFFERED);
-            let named = missing
-                .iter()
-                .fold(problem, |problem, pointer| problem.at(*pointer, "is not part of this version"));
-            return Err(named.detail(format!("{} is not part of this version", missing.join(", "))));
-        }
-        let query = self.dcql_query.ok_or_else(|| {
-            Problem::of(&pages::INVALID).detail("/dcql_query is missing").at("/dcql_query", "is required")
-        })?;
+        not_offered(&members)?;
         Ok(NewVerification {
-            query: Value::Object(query),
+            query: asks(self.dcql_query, self.query)?,
             ttl_s: self.ttl_s,
             result_ttl_s: self.result_ttl_s,
             status_policy: self.status_policy.map(StatusMode::from),
             wallet_scheme: self.wallet_scheme,
+            same_device: flow.flatten(),
+            return_uri: self.return_uri,
+            prefix: prefix.unwrap_or_default(),
+            response_mode: mode.unwrap_or_default(),
+            method: method.unwrap_or_default(),
+            transaction_data: self.transaction_data.unwrap_or_default(),
         })
+    }
+}
+
+/// A word of the published API; none for one that this version lacks.
+fn word<T: Copy>(given: Option<&Value>, known: &[(&str, T)], absent: T) -> Option<T> {
+    match given {
+        None => Some(absent),
+        Some(given) => known.iter().find(|(name, _)| given == name).map(|(_, word)| *word),
+    }
+}
+
+/// Refuses the members that are not offered, all at once.
+fn not_offered(members: &[(&str, bool)]) -> Result<(), Problem> {
+    let missing: Vec<&str> =
+        members.iter().filter(|(_, offered)| !offered).map(|(pointer, _)| *pointer).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let problem = Problem::of(&page::NOT_OFFERED);
+    let named =
+        missing.iter().fold(problem, |problem, pointer| problem.at(*pointer, "is not part of this version"));
+    Err(named.detail(format!("{} is not part of this version", missing.join(", "))))
+}
+
+/// One of the two ways to say what is asked for.
+fn asks(query: Option<Map<String, Value>>, name: Option<String>) -> Result<Asks, Problem> {
+    match (query, name) {
+        (Some(query), None) => Ok(Asks::Query(Value::Object(query))),
+        (None, Some(name)) => Ok(Asks::Stored(name)),
+        (None, None) => {
+            let problem = Problem::of(&pages::INVALID).detail("/dcql_query is missing");
+            Err(problem.at("/dcql_query", "is required, or query"))
+        }
+        (Some(_), Some(_)) => {
+            let problem = Problem::of(&pages::INVALID).detail("dcql_query and query exclude each other");
+            Err(problem.at("/query", "stands in place of dcql_query"))
+        }
     }
 }
 
@@ -123,26 +175,29 @@ pub(super) struct WaitQuery {
 pub(super) struct VerificationAnswer {
     /// `ver_…`
     id: String,
-    /// `created`, `verified`, `rejected`, `declined` or `expired`.
+    /// `created`, `awaiting_return`, `verified`, `rejected`, `declined` or `expired`.
     state: String,
     /// Who asks, with its prefix. Only in `created`.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
-    /// Where the wallet fetches the signed request. Only in `created`.
+    /// Where the wallet fetches the signed request. Only in `created`, and not where the link holds the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_uri: Option<String>,
     /// Opens a wallet. Only in `created`.
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_request_uri: Option<String>,
-    /// When it ends unanswered, or has. Only in `created` and `expired`.
+    /// Our page for the device of the wallet, in place of a page of the relying party's own. Only in `created`, with `return_uri`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
+    /// When it ends unanswered, or has; or until when the browser is awaited. Only in `created`, `awaiting_return` and `expired`.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     /// When it was accepted. Only in `verified`.
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_at: Option<String>,
-    /// How the browser that began is known to be the one that showed: `none` in this version. Only in `verified`.
+    /// How the browser that began is known to be the one that showed: `none`, `relying_party` or `hosted`. Only in `verified`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    session_binding: Option<&'static str>,
+    session_binding: Option<String>,
     /// When the claims are erased. Only in `verified`.
     #[serde(skip_serializing_if = "Option::is_none")]
     erase_at: Option<String>,
@@ -170,7 +225,8 @@ impl From<Requested> for VerificationAnswer {
             id: open.id,
             state: "created".to_owned(),
             client_id: Some(open.client_id),
-            request_uri: Some(open.request_uri),
+            request_uri: open.request_uri,
+            page: open.page,
             authorization_request_uri: Some(open.authorization_request_uri),
             expires_at: Some(open.expires_at.to_string()),
             ..Self::default()
@@ -182,6 +238,12 @@ impl From<Standing> for VerificationAnswer {
     fn from(standing: Standing) -> Self {
         match standing {
             Standing::Open(open) => open.into(),
+            Standing::Awaiting { id, until } => Self {
+                id,
+                state: "awaiting_return".to_owned(),
+                expires_at: Some(until.to_string()),
+                ..Self::default()
+            },
             Standing::Ended(ended) => Self::from(*ended),
         }
     }
@@ -193,7 +255,7 @@ impl From<Ended> for VerificationAnswer {
         Self {
             verified_at: at("verified", ended.ended_at),
             expires_at: at("expired", ended.expires_at),
-            session_binding: (ended.state == "verified").then_some("none"),
+            session_binding: Some(ended.session_binding.clone()).filter(|_| ended.state == "verified"),
             erase_at: ended.erase_at.map(|at| at.to_string()),
             erased_at: ended.erased_at.map(|at| at.to_string()),
             credentials: ended.credentials,

@@ -100,17 +100,14 @@ async fn every_request_has_its_own_nonce_state_paths_and_key() {
 async fn what_this_version_lacks_is_refused_by_its_pointer() {
     let house = House::new().await;
     let cases = [
-        ("flow", json!("same_device")),
-        ("return_uri", json!("https://rp.example/back")),
+        ("flow", json!("kiosk")),
         ("channel", json!("dc_api")),
-        ("client_id_prefix", json!("x509_san_dns")),
+        ("client_id_prefix", json!("openid_federation")),
         ("client_id_prefix", json!("redirect_uri")),
-        ("response_mode", json!("direct_post")),
+        ("response_mode", json!("fragment")),
         ("response_mode", json!("dc_api.jwt")),
-        ("request_uri_method", json!("post")),
-        ("transaction_data", json!(["eyJ0eXBlIjoicGF5bWVudCJ9"])),
+        ("request_uri_method", json!("put")),
         ("expected_origins", json!(["https://rp.example"])),
-        ("query", json!("diploma")),
     ];
     for (member, value) in cases {
         let mut body = json!({"dcql_query": query()});

@@ -12,11 +12,13 @@ const ELSEWHERE: &[(Check, &str)] = &[
     (Check::JweHeader, "a_jwe_with_zip_crit_or_another_algorithm_is_unreadable"),
     (Check::Decrypts, "a_jwe_to_another_sessions_key_or_with_its_kid_is_unreadable"),
     (Check::StrictJson, "what_decrypts_to_anything_but_one_answer_in_strict_json_is_unreadable"),
+    (Check::BrowserReturned, "whoever_sends_his_own_link_to_anothers_wallet_gets_nothing"),
     (Check::State, "a_wrong_state_fails_always_and_a_missing_one_only_where_nothing_else_binds"),
 ];
 
 /// Where those tests stand.
-const TESTS: &[&str] = &[include_str!("../../../../protocol/openid/src/vp/response.rs")];
+const TESTS: &[&str] =
+    &[include_str!("../../../../protocol/openid/src/vp/response.rs"), include_str!("returning.rs")];
 
 #[test]
 fn every_test_that_the_table_names_exists() {

@@ -15,3 +15,6 @@ mod leaks;
 mod lists;
 mod people;
 mod results;
+mod returning;
+mod stored;
+mod ways;
