@@ -21,6 +21,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0002_op.sql", include_str!("../migrations/0002_op.sql")),
         ("0003_outbox.sql", include_str!("../migrations/0003_outbox.sql")),
         ("0004_passkey_device.sql", include_str!("../migrations/0004_passkey_device.sql")),
+        ("0005_fewer_indexes.sql", include_str!("../migrations/0005_fewer_indexes.sql")),
     ],
 };
 
@@ -39,4 +40,30 @@ pub fn statements() -> Vec<&'static str> {
         signin::STATEMENTS,
     ];
     files.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::store::{Actor, Ctx, Entropy, Reason, Store, StoreConfig, TenantId};
+    use crypto::secret::Secret;
+
+    #[tokio::test]
+    async fn an_id_that_was_spent_before_its_table_was_built_anew_stays_spent() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |list| {
+            let config = StoreConfig::new(folder.path().join("tessera.db"), Secret::new([7; 32]));
+            Store::open(config, &[Migrations { room: "idp", list }]).unwrap()
+        };
+        let ctx =
+            Ctx::new(TenantId::SYSTEM, Actor::system(), jiff::Timestamp::UNIX_EPOCH, Entropy::seeded(7));
+        let spend = |id| vec![signin::spend_jti([id; 32], 60_000)];
+        let before = open(&MIGRATIONS.list[..4]);
+        assert_eq!(before.housekeeping(&ctx, Reason::SigninStep, spend(1)).await, Ok(1));
+        drop(before);
+        let after = open(MIGRATIONS.list);
+        assert_eq!(after.housekeeping(&ctx, Reason::SigninStep, spend(1)).await, Ok(0));
+        assert_eq!(after.housekeeping(&ctx, Reason::SigninStep, spend(2)).await, Ok(1));
+        assert_eq!(after.housekeeping(&ctx, Reason::SigninStep, spend(2)).await, Ok(0));
+    }
 }
