@@ -21,7 +21,7 @@ use seal::code::answer::Approved;
 use seal::code::keys::authorization_code;
 use seal::consent::{self, Record};
 use seal::handle::device_mark;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tlog::event::{Event, KeyUse};
 
 /// Everything that the unit of an approval keeps.
@@ -43,7 +43,7 @@ impl Idp {
         evidence: Value,
     ) -> Result<Approval, SigninError> {
         let party = self.party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
-        let request = self.request_of(ctx, &loaded.row).await?;
+        let request = loaded.row.request(&self.store, ctx).await?;
         let sub = self.pairwise(ctx, &party.metadata.sector, &person::bits(person)).await?;
         let record = self.record_of(ctx, loaded, &approved, (&party, &sub));
         let bytes = record.jcs().map_err(|_| SigninError::Malformed)?;
@@ -72,14 +72,14 @@ impl Idp {
         }
         let code = authorization_code(&*self.secret(ctx, Name::Code).await?, &loaded.sid(), &loaded.t0());
         let code_until = ctx.now + SignedDuration::from_secs(self.config.code_ttl_s.cast_signed());
-        let (facts_text, request_text) = (json!(facts).to_string(), json!(request).to_string());
+        let facts_text = serde_json::to_string(&facts).expect("texts and values");
         let result = NewResult {
             code_sha256: Some(hash::sha256(code.expose().as_bytes())),
             facts: Some(facts_text.as_bytes()),
             claims: Some(Under::Code.seal(code.expose(), ctx.tenant.as_str(), &loaded.row.sid, &claims)),
             device: &enrolment.map(|it| device_mark(&it.dk)).unwrap_or_default(),
             code_until_ms: code_until.as_millisecond(),
-            ..NewResult::of(loaded, "approved", "", request_text.as_bytes())
+            ..NewResult::of(loaded, "approved", "", request.expose())
         };
         let result = store::result::put(&self.store, ctx, &result).await?;
         let consent = self.consent_row(ctx, person, &record, (&bytes, evidence)).await?;

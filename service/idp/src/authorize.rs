@@ -59,11 +59,11 @@ impl Idp {
         browser: &Browser<'_>,
     ) -> Result<Opened, OpenError> {
         let sha256 = reference_sha256(request_uri).ok_or_else(|| page("request_uri is none of ours"))?;
-        if let Some(opened) = self.reopened(ctx, &sha256, browser.cookie).await? {
-            return Ok(opened);
-        }
         let gone = || page("this request was used before, or its time is over");
-        let row = rows::pushed(&self.store, ctx, sha256).await?.ok_or_else(gone)?;
+        // Whoever opens it deletes its row in the same unit: while the row stands, there is no session of it to find.
+        let Some(row) = rows::pushed(&self.store, ctx, sha256).await? else {
+            return Ok(self.reopened(ctx, &sha256, browser.cookie).await?.ok_or_else(gone)?);
+        };
         if row.client_id != client_id {
             return Err(page("this request is another relying party's").into());
         }

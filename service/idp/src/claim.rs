@@ -6,13 +6,14 @@
 
 use crate::enrolment::Enrolment;
 use crate::relying_party::RelyingParty;
-use crate::signin::{AssertionState, CheckedRequest, Loaded, SigninError};
+use crate::signin::{AssertionState, Loaded, SigninError};
 use crate::{Idp, person, store};
-use ::store::{Ctx, Reason};
+use ::store::{Ctx, Reason, StoreFault};
 use jiff::Timestamp;
 use seal::code::proof::SealProof;
 use seal::code::signin::{Cause, Claimed};
 use seal::code::{Effect, Input, Sid, Signin};
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// Claims of one enrolment an hour; a hundred times as many in development.
@@ -26,9 +27,16 @@ const HOUR_MS: i64 = 3_600_000;
 pub(crate) struct Claim {
     pub(crate) loaded: Loaded,
     pub(crate) party: Arc<RelyingParty>,
-    pub(crate) request: CheckedRequest,
+    pub(crate) proof: ServiceProof,
     pub(crate) hint: String,
     pub(crate) assertion: AssertionState,
+}
+
+/// How the relying party proved itself: of the kept request, what the wallet is told.
+#[derive(Deserialize)]
+pub(crate) struct ServiceProof {
+    pub(crate) proof_kind: String,
+    pub(crate) proof_jwt: Option<String>,
 }
 
 impl Idp {
@@ -60,11 +68,13 @@ impl Idp {
             _ => return Err(SigninError::OutOfTurn),
         }
         let party = self.party(ctx, &loaded.row.client_id).await?.ok_or(SigninError::NotFound)?;
-        let request = self.request_of(ctx, &loaded.row).await?;
+        let request = loaded.row.request(&self.store, ctx).await?;
+        let broken = |_| StoreFault::Sealed { place: "idp_signin.request".to_owned() };
+        let proof: ServiceProof = serde_json::from_slice(request.expose()).map_err(broken)?;
         let hint = loaded.row.hint(&self.store, ctx).await?;
         let hint = String::from_utf8_lossy(hint.expose()).into_owned();
         let assertion = assertion_of(&loaded);
-        Ok(Claim { loaded, party, request, hint, assertion })
+        Ok(Claim { loaded, party, proof, hint, assertion })
     }
 
     async fn keep_claim(

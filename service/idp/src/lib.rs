@@ -76,6 +76,7 @@ pub struct Idp {
 impl Idp {
     /// The role over its rooms; `outbound` is edge's client, the one way to a relying party's pages.
     pub fn new(store: Store, custody: Custody, outbound: Client, config: Config) -> Self {
+        let remembered = Arc::new(remembered::Remembered::new(&store));
         Self {
             store,
             custody,
@@ -84,7 +85,7 @@ impl Idp {
             waiting: Arc::default(),
             memory: Arc::default(),
             pushing: Arc::default(),
-            remembered: Arc::default(),
+            remembered,
         }
     }
 

@@ -271,6 +271,9 @@ impl Idp {
 
     /// Makes the key that signs ID Tokens by `alg`, unless it stands: most tenants need ES256 alone.
     pub(crate) async fn ensure_token_key(&self, ctx: &Ctx, alg: SignAlg) -> Result<(), KeyError> {
+        if self.custody.signer(ctx, token_key(alg)).await.is_ok() {
+            return Ok(());
+        }
         let (key_alg, uses): (KeyAlg, &[&str]) = match alg {
             SignAlg::Rs256 => (KeyAlg::Rsa3072, &["jws-rs256:JWT"]),
             SignAlg::Ps256 => (KeyAlg::Rsa3072, &["jws:JWT"]),

@@ -245,7 +245,7 @@ impl Idp {
         let reference = crypto::base64::url_encode(&ctx.random::<32>());
         let ttl = SignedDuration::from_secs(i64::try_from(self.config.par_ttl_s).unwrap_or(60));
         let expires_at_ms = ctx.now_ms() + i64::try_from(ttl.as_millis()).unwrap_or(60_000);
-        let request = serde_json::json!(pushed).to_string();
+        let request = serde_json::to_string(pushed).expect("texts and numbers");
         let key = (hash::sha256(reference.as_bytes()), pushed.checked.client_id.as_str());
         let row = rows::push(&self.store, ctx, key, request.as_bytes(), expires_at_ms).await?;
         let kept = self.store.housekeeping_guarded(ctx, Reason::SigninStep, guards, vec![row]).await?;

@@ -1,16 +1,20 @@
 //! What a process remembers, so that a request does not read or derive it again. Nothing here can be stale: each thing is either
 //! never changed, or asked for by what its row says at this moment.
 //!
-//! - relying parties, parsed: by the revision that stands in the row now;
+//! - relying parties, parsed: until a commit changes their table ([`::store::Memo`]);
 //! - the three secrets of a tenant: they never change;
+//! - access tokens that this process signed: what they say, while the version that signed them is the one in use. Their grant is read
+//!   at every use, so an ended one ends here too;
 //! - the keys of a session that a wallet has claimed: a function of T0 and the enrolment, and only while the version of S that made
 //!   them is the one in use. They go with the session's end, and are wiped then.
 
 use crate::relying_party::RelyingParty;
 use crate::signin::{Loaded, SigninError};
 use crate::{Idp, store};
-use ::store::{Ctx, StoreFault, TenantId, id};
+use ::store::{Ctx, Memo, Store, StoreFault, TenantId, id};
+use crypto::hash;
 use crypto::secret::Secret;
+use openid::oidc::ProviderTokenClaims;
 use seal::code::KeySchedule;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -20,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const PARTIES_MAX: usize = 4_096;
 /// Secrets: three a tenant, for as many tenants as have open KEKs.
 const SECRETS_MAX: usize = 3 * 4_096;
+/// Access tokens: those of half a minute of the rate that one process can serve; half a KiB each. Beyond it tokens are verified again.
+const TOKENS_MAX: usize = 8_192;
 /// Sessions between claim and answer: minutes of the rate that one process can serve; 200 bytes each.
 const SCHEDULES_MAX: usize = 8_192;
 
@@ -57,7 +63,8 @@ impl<K: Eq + Hash, V> Shelf<K, V> {
 
 /// The shelves of a process.
 pub(crate) struct Remembered {
-    parties: Shelf<(TenantId, String), RelyingParty>,
+    parties: Memo<(TenantId, String), Arc<RelyingParty>>,
+    tokens: Shelf<(TenantId, [u8; 32]), OwnToken>,
     secrets: Shelf<(TenantId, &'static str), Secret<[u8; 32]>>,
     schedules: Shelf<[u8; 32], Schedule>,
 }
@@ -69,17 +76,35 @@ struct Schedule {
     keys: Arc<KeySchedule>,
 }
 
-impl Default for Remembered {
-    fn default() -> Self {
+/// An access token that this process signed.
+pub(crate) struct OwnToken {
+    /// The version that signed it.
+    pub(crate) kid: String,
+    /// What it says.
+    pub(crate) claims: ProviderTokenClaims,
+}
+
+impl Remembered {
+    /// Empty shelves over this store.
+    pub(crate) fn new(store: &Store) -> Self {
         Self {
-            parties: Shelf::new(PARTIES_MAX),
+            parties: Memo::new(store, &["idp_relying_party"], PARTIES_MAX),
+            tokens: Shelf::new(TOKENS_MAX),
             secrets: Shelf::new(SECRETS_MAX),
             schedules: Shelf::new(SCHEDULES_MAX),
         }
     }
-}
 
-impl Remembered {
+    /// Keeps what an access token says that was signed here.
+    pub(crate) fn keep_token(&self, tenant: &TenantId, token: &str, own: OwnToken) {
+        self.tokens.put((tenant.clone(), hash::sha256(token.as_bytes())), Arc::new(own));
+    }
+
+    /// An access token that was signed here.
+    pub(crate) fn token(&self, tenant: &TenantId, token: &str) -> Option<Arc<OwnToken>> {
+        self.tokens.get(&(tenant.clone(), hash::sha256(token.as_bytes())))
+    }
+
     /// A secret that was read before.
     pub(crate) fn secret(&self, tenant: &TenantId, name: &'static str) -> Option<Arc<Secret<[u8; 32]>>> {
         self.secrets.get(&(tenant.clone(), name))
@@ -95,14 +120,15 @@ impl Remembered {
         self.schedules.forget(t0);
     }
 
-    /// Forgets the keys of sessions whose time is over.
+    /// Forgets sessions and tokens whose time is over.
     pub(crate) fn forget_late(&self, now_ms: i64) {
+        self.tokens.lock().retain(|_, own| now_ms.div_euclid(1_000) < own.claims.exp);
         self.schedules.lock().retain(|_, schedule| now_ms < schedule.until_ms);
     }
 }
 
 impl Idp {
-    /// The relying party as its row stands now; parsed anew only when its revision moved.
+    /// The relying party as the last commit left it. That there is none is not remembered: anybody may ask for any id.
     pub(crate) async fn party(
         &self,
         ctx: &Ctx,
@@ -112,18 +138,15 @@ impl Idp {
             return Ok(None);
         }
         let key = (ctx.tenant.clone(), client_id.to_owned());
-        if let Some(known) = self.remembered.parties.get(&key) {
-            let revision = store::relying_party::revision(&self.store, ctx, client_id).await?;
-            if revision == Some(known.revision) {
-                return Ok(Some(known));
-            }
+        let read = async {
+            let found = store::relying_party::one(&self.store, ctx, client_id).await;
+            found.map_err(Some)?.map(Arc::new).ok_or(None)
+        };
+        match self.remembered.parties.get(ctx, key, read).await {
+            Ok(party) => Ok(Some(party)),
+            Err(None) => Ok(None),
+            Err(Some(fault)) => Err(fault),
         }
-        let read = store::relying_party::one(&self.store, ctx, client_id).await?.map(Arc::new);
-        match &read {
-            Some(party) => self.remembered.parties.put(key, party.clone()),
-            None => self.remembered.parties.forget(&key),
-        }
-        Ok(read)
     }
 
     /// The keys of a session that a wallet has claimed: derived once, while the version of S that they come from is in use. With any

@@ -203,6 +203,7 @@ pub(crate) struct Loaded {
     pub(crate) row: SigninRow,
     pub(crate) context: Context,
     pub(crate) machine: Signin,
+    point: PublicKey,
 }
 
 impl Idp {
@@ -318,7 +319,7 @@ impl Idp {
         match (effect?, asserted) {
             (Some(Effect::End), _) => self.end_in_browser(ctx, &loaded, &next).await,
             (_, Some(asserted)) => {
-                let facts = serde_json::json!(asserted).to_string();
+                let facts = serde_json::to_string(asserted).expect("texts");
                 let person = &asserted.person;
                 let guard =
                     store::signin::assert(&self.store, ctx, sid.as_bytes(), facts.as_bytes(), person).await?;
@@ -533,7 +534,8 @@ impl Idp {
         let expires_at = (ctx.now + life).min(last_end);
         let assertion_needed = context.acr.rank() > 0;
         let hint: String = hint.chars().filter(|it| !it.is_control()).take(HINT_CHARS_MAX).collect();
-        let (request_text, ephemeral) = (serde_json::json!(request).to_string(), e.to_secret());
+        let request_text = serde_json::to_string(request).expect("texts and values");
+        let ephemeral = e.to_secret();
         let new = store::signin::NewSignin {
             sid: *sid.as_bytes(),
             client_id: &request.client_id,
@@ -567,8 +569,7 @@ impl Loaded {
     }
 
     pub(crate) fn point(&self) -> PublicKey {
-        PublicKey::from_raw(KeyAlg::P256, self.row.point.clone())
-            .expect("it was a point when the row was read")
+        self.point.clone()
     }
 
     fn opened(&self) -> Opened {
@@ -611,7 +612,7 @@ pub(crate) fn loaded(row: SigninRow, life_s: u64) -> Result<Loaded, SigninError>
     // What stands in the row this room wrote in its canonical form; whoever reads it back need not prove that again.
     let context = serde_json::from_str(&row.context).ok().and_then(|value| Context::from_value(&value).ok());
     let context = context.ok_or_else(|| broken("ctx"))?;
-    PublicKey::from_raw(KeyAlg::P256, row.point.clone()).map_err(|_| broken("point"))?;
+    let point = PublicKey::from_raw(KeyAlg::P256, row.point.clone()).map_err(|_| broken("point"))?;
     let began_at = Timestamp::from_second(context.issued_at_s).map_err(|_| broken("ctx"))?;
     let terms = Terms { life_s: life_s.cast_signed(), began_at, assertion_needed: row.assertion_needed };
     let asserted: Option<PersonId> = row.asserted_person.as_deref().map(person::bits);
@@ -624,7 +625,7 @@ pub(crate) fn loaded(row: SigninRow, life_s: u64) -> Result<Loaded, SigninError>
         }
         _ => Signin::Open(Open { terms, ends_at, renewals: row.renewals, asserted }),
     };
-    Ok(Loaded { row, context, machine })
+    Ok(Loaded { row, context, machine, point })
 }
 
 /// The last possible end of a session.

@@ -10,6 +10,7 @@ use crate::grant::{Grant, GrantFacts};
 use crate::op::{self, Known, OpError, Presented};
 use crate::par::id_token_alg;
 use crate::relying_party::RelyingParty;
+use crate::remembered::OwnToken;
 use crate::result::Redeemable;
 use crate::sealed_claims::Under;
 use crate::store::op::{self as rows, NewGrant, RefreshRow};
@@ -24,6 +25,7 @@ use openid::oauth::{Form, OauthError};
 use openid::oidc::id_token::{Confirmation, at_hash};
 use openid::oidc::token::{self as rules, ProviderTokenResponse, TokenRequest};
 use openid::oidc::{Acr, CheckedRequest, IdTokenClaims, ProviderTokenClaims, RefreshFault, Refreshing};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use tlog::event::{Event, KeyUse};
 
@@ -252,6 +254,8 @@ impl Idp {
         };
         let by = op::token_key(crypto::key::SignAlg::Es256);
         let signed = self.custody.sign_jws_until(ctx, by, access.draft(), expires_at).await?;
+        let own = OwnToken { kid: signed.kid, claims: access };
+        self.remembered.keep_token(&ctx.tenant, &signed.compact, own);
         let mut made =
             Made { access_token: signed.compact, id_token: None, key_uses: vec![signed.key], expires_at };
         if let Some((nonce, claims)) = id_token {
@@ -287,7 +291,7 @@ impl Idp {
         is_offline: bool,
     ) -> Result<Stmt, StoreFault> {
         let life_s = if is_offline { self.refresh_life_s() } else { self.config.access_ttl_s };
-        let facts = serde_json::json!(issue.facts).to_string();
+        let facts = serde_json::to_string(issue.facts).expect("texts and numbers");
         let new = NewGrant {
             id: issue.grant_id,
             client_id: &issue.party.client_id,
@@ -409,7 +413,7 @@ fn counted(mut uses: Vec<KeyUse>, more: KeyUse) -> Vec<KeyUse> {
 
 /// What the judge of requests made of it, as it was kept through the sign-in.
 fn checked_request(found: &Redeemable) -> Result<CheckedRequest, StoreFault> {
-    serde_json::from_value(found.request.own.clone())
+    CheckedRequest::deserialize(&found.request.own)
         .map_err(|_| StoreFault::Sealed { place: "idp_result.request".to_owned() })
 }
 

@@ -4,6 +4,7 @@
 use crate::Idp;
 use crate::grant::Grant;
 use crate::op::{self, OpError, Presented};
+use crate::remembered::OwnToken;
 use crate::sealed_claims::Under;
 use crate::store::op as rows;
 use ::store::{Ctx, Reason, StoreFault};
@@ -11,12 +12,14 @@ use crypto::hash;
 use crypto::jose::jws::Draft;
 use crypto::key::SignAlg;
 use crypto::secret::Secret;
+use custody::SignError;
 use jiff::{SignedDuration, Timestamp};
 use openid::oauth::dpop::DpopFault;
 use openid::oauth::{AccessToken, ErrorCode, Expected, Form, OauthError};
 use openid::oidc::introspection::{self, TokenFacts};
 use openid::oidc::{Introspection, ProviderTokenClaims};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use tlog::event::Event;
 
 /// Seconds that our own clocks may differ from each other.
@@ -103,6 +106,9 @@ impl Idp {
 
     async fn live_token(&self, ctx: &Ctx, tenant: &str, token: &str) -> Result<Option<Live>, StoreFault> {
         let issuer = self.config.issuer(tenant);
+        if let Some(own) = self.own_token(ctx, &issuer, token).await? {
+            return self.with_grant(ctx, own.claims.clone()).await;
+        }
         let Ok(token) = AccessToken::parse(token) else { return Ok(None) };
         let keys = self.access_keys(ctx, token.kid()).await?;
         let expected =
@@ -115,6 +121,31 @@ impl Idp {
         let Ok(claims) = serde_json::from_value::<ProviderTokenClaims>(Value::Object(verified.claims)) else {
             return Ok(None);
         };
+        self.with_grant(ctx, claims).await
+    }
+
+    /// A token that this process signed itself, by the version that is in use and for this issuer, within its time: its signature
+    /// need not be verified. With any other version custody decides anew.
+    async fn own_token(
+        &self,
+        ctx: &Ctx,
+        issuer: &str,
+        token: &str,
+    ) -> Result<Option<Arc<OwnToken>>, StoreFault> {
+        let Some(own) = self.remembered.token(&ctx.tenant, token) else { return Ok(None) };
+        let now_s = ctx.now.as_second();
+        let in_time = own.claims.iat <= now_s + OWN_SKEW_S && now_s < own.claims.exp;
+        if !in_time || own.claims.iss != issuer {
+            return Ok(None);
+        }
+        match self.custody.signer(ctx, op::token_key(SignAlg::Es256)).await {
+            Ok(signer) if signer.kid == own.kid => Ok(Some(own)),
+            Err(SignError::Store(fault)) => Err(fault),
+            _ => Ok(None),
+        }
+    }
+
+    async fn with_grant(&self, ctx: &Ctx, claims: ProviderTokenClaims) -> Result<Option<Live>, StoreFault> {
         let grant = self.standing_grant(ctx, &claims.sid).await?;
         Ok(grant.filter(|grant| grant.client_id == claims.client_id).map(|grant| Live { claims, grant }))
     }

@@ -8,7 +8,6 @@ use tenancy::After;
 pub(super) const STATEMENTS: &[&str] = &[
     PUT,
     ONE,
-    REVISION,
     LIST,
     CHANGE,
     SEAL,
@@ -25,7 +24,6 @@ const PUT: &str = "INSERT INTO idp_relying_party
      VALUES (:tenant, $1, $2, $3, $4, $5, $6, 1, :now)";
 const ONE: &str = "SELECT client_id, state, metadata, keys, secret_sha256, service_seal, seal_id, sealed_until_ms, revision,
      created_at_ms FROM idp_relying_party WHERE tenant_id = :tenant AND client_id = $1";
-const REVISION: &str = "SELECT revision FROM idp_relying_party WHERE tenant_id = :tenant AND client_id = $1";
 const LIST: &str = "SELECT client_id, state, metadata, keys, secret_sha256, service_seal, seal_id, sealed_until_ms, revision,
      created_at_ms FROM idp_relying_party
      WHERE tenant_id = :tenant AND (created_at_ms > $1 OR (created_at_ms = $1 AND client_id > $2))
@@ -72,12 +70,6 @@ pub(crate) async fn one(
     client_id: &str,
 ) -> Result<Option<RelyingParty>, StoreFault> {
     store.read(ctx).one(Stmt::new(ONE).text(client_id)).await?.as_ref().map(of_row).transpose()
-}
-
-/// Which revision stands now: it moves with everything that is written of a relying party.
-pub(crate) async fn revision(store: &Store, ctx: &Ctx, client_id: &str) -> Result<Option<i64>, StoreFault> {
-    let row = store.read(ctx).one(Stmt::new(REVISION).text(client_id)).await?;
-    row.map(|row| row.int(0)).transpose()
 }
 
 pub(crate) async fn list(

@@ -15,15 +15,17 @@ async fn as_operator(house: &House, method: &str, path: &str, body: Option<&Valu
 
 /// Another version takes the place of the key of this label, whose own is given up.
 async fn give_up(house: &House, label: &str) {
+    rotate(house, label, &json!({"reason": "compromised"})).await;
+}
+
+/// Another version takes the place of the key of this label.
+async fn rotate(house: &House, label: &str, how: &Value) {
     house.advance(2);
     let bearer = format!("Bearer {}", house.token);
     let keys = house.get("/api/v1/keys?limit=200", &[("authorization", &bearer)]).await.json();
     let key = keys["items"].as_array().unwrap().iter().find(|key| key["label"] == label).unwrap();
     let rotate = format!("/api/v1/keys/{}/rotate", key["id"].as_str().unwrap());
-    assert_eq!(
-        as_operator(house, "POST", &rotate, Some(&json!({"reason": "compromised"}))).await,
-        StatusCode::OK
-    );
+    assert_eq!(as_operator(house, "POST", &rotate, Some(how)).await, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -51,6 +53,48 @@ async fn a_token_whose_key_was_given_up_opens_nothing_from_then_on() {
     give_up(&house, "tokens, ES256").await;
     assert_eq!(shop.userinfo(&house, access_token).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(house.last_event().await, "request-refused");
+}
+
+#[tokio::test]
+async fn a_token_that_was_signed_before_a_rotation_in_good_order_is_verified_and_opens() {
+    let house = House::new().await;
+    let (shop, ana) = (Shop::new(&house).await, Person::with_document(&house).await);
+    let tokens = shop.tokens(&house, &ana).await;
+    rotate(&house, "tokens, ES256", &json!({})).await;
+    let opened = shop.userinfo(&house, tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!(opened.status, StatusCode::OK);
+    let later = shop.tokens(&house, &ana).await;
+    let header =
+        |tokens: &Value| tokens["access_token"].as_str().unwrap().split('.').next().unwrap().to_owned();
+    assert_ne!(header(&tokens), header(&later), "another version signs by now");
+}
+
+#[tokio::test]
+async fn every_letter_of_a_token_counts_though_its_like_is_remembered() {
+    let house = House::new().await;
+    let (shop, ana) = (Shop::new(&house).await, Person::with_document(&house).await);
+    let tokens = shop.tokens(&house, &ana).await;
+    let access_token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(shop.userinfo(&house, access_token).await.status, StatusCode::OK);
+    for at in [access_token.len() - 43, access_token.rfind('.').unwrap() - 9] {
+        let other = if &access_token[at..=at] == "A" { "B" } else { "A" };
+        let changed = [&access_token[..at], other, &access_token[at + 1..]].concat();
+        assert_eq!(shop.userinfo(&house, &changed).await.status, StatusCode::UNAUTHORIZED, "{at}");
+        assert_eq!(house.last_event().await, "request-refused");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_token_opens_nothing_once_its_grant_or_its_time_is_over() {
+    let house = House::new().await;
+    let (shop, ana) = (Shop::new(&house).await, Person::with_document(&house).await);
+    let (first, second) = (shop.tokens(&house, &ana).await, shop.tokens(&house, &ana).await);
+    let (first, second) = (first["access_token"].as_str().unwrap(), second["access_token"].as_str().unwrap());
+    assert_eq!(shop.post(&house, "revoke", &[("token", first)], true).await.status, StatusCode::OK);
+    assert_eq!(shop.userinfo(&house, first).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(shop.userinfo(&house, second).await.status, StatusCode::OK);
+    house.advance(301);
+    assert_eq!(shop.userinfo(&house, second).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

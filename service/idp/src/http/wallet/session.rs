@@ -102,11 +102,11 @@ fn claim_content(claim: &Claim) -> Value {
 
 /// What the relying party signed, with the key that did, whose thumbprint stands in its seal.
 fn service_proof(claim: &Claim) -> Value {
-    let jwt = claim.request.proof_jwt.clone().unwrap_or_default();
+    let jwt = claim.proof.proof_jwt.clone().unwrap_or_default();
     let limits = Limits { bytes_max: SERVICE_JWT_BYTES_MAX, depth_max: 8 };
     let signed = Jws::parse(&jwt, &limits).ok();
     let signer = |jws: &Jws| claim.party.jwks().into_iter().find(|jwk| jws.verify_jwk(jwk).is_ok());
-    let mut proof = json!({ "kind": claim.request.proof_kind, "jwt": jwt });
+    let mut proof = json!({ "kind": claim.proof.proof_kind, "jwt": jwt });
     if let Some(jwk) = signed.as_ref().and_then(signer) {
         proof["jwk"] = jwk.to_value();
     }
