@@ -276,7 +276,7 @@ pub(super) struct VerificationItem {
     pub(super) after: After,
     /// `ver_…`
     id: String,
-    /// `created`, `verified`, `rejected`, `declined` or `expired`.
+    /// `created`, `awaiting_return`, `verified`, `rejected`, `declined` or `expired`.
     state: String,
     /// When it was made.
     created_at: String,
