@@ -66,7 +66,8 @@ impl Maker {
     async fn believed(house: &House, context: Context) -> Maker {
         let maker = Maker::new(house);
         let root = Certificate::parse(&maker.root).unwrap();
-        let patterns = if context == Context::Issuer { vec!["https://wallet.example/*".to_owned()] } else { Vec::new() };
+        let patterns =
+            if context == Context::Issuer { vec!["https://wallet.example/*".to_owned()] } else { Vec::new() };
         house.custody.add_anchor(&house.ctx(), root, Contexts::of(&[context]), patterns).await.unwrap();
         maker
     }
