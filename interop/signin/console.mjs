@@ -1,12 +1,10 @@
 // Chromium on the operator's console: link, passkey, every page, by keyboard, without a script, and as people with other eyes meet it.
 // Usage: node console.mjs PATH-OF-TESSERA
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { VIEWS, keepsNobodyOut } from './access.mjs'
 import { startHouse } from './house.mjs'
-import { atEnd, authenticator, checks, closeAll, openChromium, openProfile } from './screen.mjs'
+import { atEnd, authenticator, checks, closeAll, openChromium, openProfile, until } from './screen.mjs'
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const done = checks()
 const { check } = done
 
@@ -16,14 +14,6 @@ const PAGES = [
   '/console/signins?range=90d&outcome=approved', '/console/relay', '/console/privacy', '/console/ledger', '/console/tenants',
   '/console/passkeys',
 ]
-
-/** Faults of accessibility (WCAG 2.2 A and AA) that axe finds. */
-async function faultsOf(page) {
-  await page.evaluate(AXE)
-  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-  const found = await page.evaluate((values) => window.axe.run({ runOnly: { type: 'tag', values } }), tags)
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`)
-}
 
 /** Goes to every page of the console, and to one of each object; `look` looks at each. */
 async function walk(house, page, look) {
@@ -147,20 +137,132 @@ async function run(house, chromium) {
   })
   await check('its policy stopped nothing, and its script failed nowhere', () => assert.deepEqual(faults, []))
 
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light' }],
-    ['dark', { colorScheme: 'dark' }],
-    ['320 pixels wide', { viewport: { width: 320, height: 640 } }],
-    ['320 pixels wide and dark', { colorScheme: 'dark', viewport: { width: 320, height: 640 } }],
-  ]) {
+  await check('how the console looks is chosen by a form, kept, and left again', async () => {
+    const { context, faults } = await openProfile(chromium, { colorScheme: 'light', javaScriptEnabled: false })
+    const tab = await context.newPage()
+    await tab.goto(await link())
+    await tab.getByRole('button', { name: 'Open the session' }).click()
+    await actIn(tab, tenant)
+    const paper = async () => (await tab.locator('html').getAttribute('class')) ?? 'system'
+    await tab.goto(`${base}/console/signins?range=90d`)
+    assert.equal(await paper(), 'system')
+    await tab.getByRole('button', { name: 'dark' }).click()
+    assert.equal(tab.url(), `${base}/console/signins?range=90d`, 'back where it was')
+    assert.equal(await paper(), 'dark')
+    await tab.goto(`${base}/console/ledger`)
+    assert.equal(await paper(), 'dark')
+    assert.equal(await tab.getByRole('button', { name: 'dark' }).getAttribute('aria-pressed'), 'true')
+    await tab.getByRole('button', { name: 'system' }).click()
+    assert.equal(await paper(), 'system')
+    assert.deepEqual(faults, [])
+    await context.close()
+  })
+  await check('a dark console on a light system is dark, and keeps nobody out', async () => {
+    const { context, faults } = await openProfile(chromium, { colorScheme: 'light' })
+    const tab = await context.newPage()
+    await tab.goto(await link())
+    await tab.getByRole('button', { name: 'Open the session' }).click()
+    await actIn(tab, tenant)
+    const paper = () => tab.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    const before = await paper()
+    await tab.getByRole('button', { name: 'dark' }).click()
+    await tab.locator('html.dark').waitFor()
+    assert.notEqual(await paper(), before)
+    await walk(house, tab, (path) => keepsNobodyOut(tab, path))
+    assert.deepEqual(faults, [])
+    await context.close()
+  })
+  await check('a page that is open shows what happens elsewhere, without a reload and without a use of the session', async () => {
+    const { context, faults } = await openProfile(chromium)
+    const tab = await context.newPage()
+    await tab.goto(await link())
+    await tab.getByRole('button', { name: 'Open the session' }).click()
+    await actIn(tab, tenant)
+    const listening = tab.waitForResponse((answer) => answer.url() === `${base}/console/live`)
+    await tab.goto(`${base}/console/ledger`)
+    await listening
+    await tab.evaluate(() => { window.notReloaded = true })
+    const size = () => tab.locator('#live-facts').textContent()
+    const before = await size()
+    const registered = await house.api('POST', '/relying-parties', {
+      name: 'Came meanwhile', legal_name: 'Came meanwhile SA', origins: ['http://localhost:4990'],
+      redirect_uris: ['http://localhost:4990/cb'], scopes: ['openid'], auth_method: 'none', origin_proof: 'operator',
+    })
+    assert.equal(registered.status, 201, JSON.stringify(registered.body))
+    await until('the new entries', async () => (await size()) !== before)
+    assert.equal(await tab.evaluate(() => window.notReloaded), true)
+    assert.deepEqual(faults, [])
+    await context.close()
+  })
+  await check('two minutes before a session ends that nobody uses, the page says so, and a button keeps it', async () => {
+    const { context, faults } = await openProfile(chromium)
+    const tab = await context.newPage()
+    await tab.clock.install()
+    await tab.goto(await link())
+    await tab.getByRole('button', { name: 'Open the session' }).click()
+    await tab.waitForURL(`${base}/console`)
+    const warning = tab.getByRole('alert')
+    await tab.clock.fastForward('27:00')
+    assert.equal(await warning.isVisible(), false)
+    await tab.clock.fastForward('01:30')
+    await warning.waitFor()
+    await keepsNobodyOut(tab, 'the warning')
+    await tab.getByRole('button', { name: 'Stay signed in' }).click()
+    await warning.waitFor({ state: 'hidden' })
+    await tab.clock.fastForward('29:00')
+    await warning.waitFor()
+    assert.deepEqual(faults, [])
+    await context.close()
+  })
+  await check('texts that are not meant well are texts: nothing runs, nothing turns, nothing runs off the page', async () => {
+    const texts = ['<script>window.pwned=1</script>', '\u202Eesrever\u2066', `"'&<>`, 'x'.repeat(100), '<img src=x onerror=window.pwned=1>']
+    const ids = []
+    for (const [n, text] of texts.entries()) {
+      const origin = `http://localhost:${4970 + n}`
+      const made = await house.api('POST', '/relying-parties', {
+        name: text, legal_name: text, origins: [origin], redirect_uris: [`${origin}/cb?q=${encodeURIComponent(text)}`],
+        scopes: ['openid'], auth_method: 'none', origin_proof: 'operator', purpose: { en: text },
+      })
+      assert.equal(made.status, 201, JSON.stringify(made.body))
+      ids.push(made.body.id)
+    }
+    const { context, faults } = await openProfile(chromium, { viewport: { width: 320, height: 640 } })
+    const tab = await context.newPage()
+    await tab.goto(await link())
+    await tab.getByRole('button', { name: 'Open the session' }).click()
+    await actIn(tab, tenant)
+    const strange = encodeURIComponent(texts.join(' '))
+    const paths = [
+      '/console/relying-parties', ...ids.map((id) => `/console/relying-parties/${id}`), `/console/signins?outcome=${strange}`,
+      `/console/relying-parties/${strange}`, `/console/sign-in?return=${strange}`,
+    ]
+    for (const path of paths) {
+      await tab.goto(`${base}${path}`)
+      assert.equal(await tab.evaluate(() => window.pwned), undefined, path)
+      // What turns the direction of reading stands in an element that keeps it in.
+      const loose = await tab.evaluate(() => {
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+        const found = []
+        for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+          if (/[\u202A-\u202E\u2066-\u2069]/.test(node.data)) {
+            const style = getComputedStyle(node.parentElement)
+            if (style.unicodeBidi !== 'isolate' && style.display === 'inline') found.push(node.data)
+          }
+        }
+        return found
+      })
+      assert.deepEqual(loose, [], path)
+      await keepsNobodyOut(tab, path)
+    }
+    assert.deepEqual(faults, [])
+    await context.close()
+  })
+
+  for (const [name, options] of VIEWS) {
     await check(`nothing on the pages keeps anybody out: ${name}`, async () => {
       const { context, faults } = await openProfile(chromium, options)
       const tab = await context.newPage()
-      const looked = async (path) => {
-        assert.deepEqual(await faultsOf(tab), [], path)
-        const [inner, whole] = await tab.evaluate(() => [innerWidth, document.documentElement.scrollWidth])
-        assert.ok(whole <= inner, `${path}: ${whole} px on ${inner} px`)
-      }
+      const looked = (path) => keepsNobodyOut(tab, path)
       for (const path of ['/console/sign-in', '/once/x', '/problems', '/problems/console/form-token', '/console/sign-in?return=//x']) {
         await tab.goto(`${base}${path}`)
         await looked(path)

@@ -1,5 +1,5 @@
 "use strict";
-// The console's script: passkeys, and nothing else. Each form with `data-passkey` is filled and sent as any other form is.
+// The console's script: passkeys, what has changed, and the end of the session. Every page works without it.
 (() => {
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
   const text = (buffer) =>
@@ -59,5 +59,53 @@
         button.disabled = false;
       }
     });
+  }
+
+  // What has changed: the same page is loaded, and the parts that the hint names are swapped. A hidden tab rests.
+  const live = () => [...document.querySelectorAll("[data-live]")];
+  const swap = (names) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", location.href);
+    request.responseType = "document";
+    request.addEventListener("load", () => {
+      if (request.status !== 200 || !request.response) { return; }
+      for (const old of live()) {
+        const fresh = request.response.getElementById(old.id);
+        const isNamed = !names || old.dataset.live.split(" ").some((name) => names.includes(name));
+        // Whoever reads or works in a part is not disturbed.
+        const isUsed = old.contains(document.activeElement) || old.querySelector("details[open]");
+        if (fresh && isNamed && !isUsed) { old.replaceWith(document.adoptNode(fresh)); }
+      }
+    });
+    request.send();
+  };
+  if (live().length > 0) {
+    let source;
+    const listen = () => {
+      source = new EventSource(document.body.dataset.liveAt);
+      source.addEventListener("changed", (event) => swap(event.data.split(" ")));
+    };
+    if (!document.hidden) { listen(); }
+    document.addEventListener("visibilitychange", () => {
+      if (source) { source.close(); }
+      if (!document.hidden) { swap(); listen(); }
+    });
+  }
+
+  // Two minutes before a session ends that nobody uses, the page says so, and asks (WCAG 2.2.1).
+  const ending = document.getElementById("ending");
+  if (ending) {
+    let timer;
+    const arm = (left) => {
+      clearTimeout(timer);
+      ending.hidden = true;
+      timer = setTimeout(() => { ending.hidden = false; }, Math.max(0, left - 120) * 1000);
+    };
+    document.getElementById("stay").addEventListener("click", async () => {
+      const body = new URLSearchParams({ form_token: document.body.dataset.formToken });
+      const answer = await fetch("/console/stay", { method: "POST", headers: { Accept: "application/json" }, body }).catch(() => null);
+      if (answer && answer.ok) { arm((await answer.json()).left_s); } else { location.reload(); }
+    });
+    arm(Number(document.body.dataset.leftS));
   }
 })();

@@ -73,6 +73,8 @@ pub struct House {
     pub idp: Idp,
     /// The relay; it runs once [`House::open_relay`] opened it.
     pub relay: Relay,
+    /// Pages of the console that listen for changes.
+    pub watchers: crate::console::Watchers,
     /// The relay that carries pushes of sign-ins, where they are pushed.
     pub push: Option<push::Over>,
     /// How often checkpoints are signed, milliseconds.
@@ -140,8 +142,20 @@ impl House {
         tenancy.on_new_tenant(Arc::new(custody.clone()));
         tenancy.on_new_tenant(Arc::new(issuer.clone()));
         tenancy.on_new_tenant(Arc::new(idp.clone()));
-        let house =
-            Self { store, tenancy, edge, custody, audit, issuer, verifier, idp, relay, push, checkpoint_ms };
+        let house = Self {
+            store,
+            tenancy,
+            edge,
+            custody,
+            audit,
+            issuer,
+            verifier,
+            idp,
+            relay,
+            watchers: crate::console::Watchers::default(),
+            push,
+            checkpoint_ms,
+        };
         house.watch();
         // A quarantined log or a full disk stops what is new, not what stands: the start goes on.
         if let Err(fault) = house.tenancy.prepare_all(&ctx).await {
@@ -336,7 +350,7 @@ fn verifier_config(config: &Config, base: &str, dev: bool) -> Result<verifier::C
 }
 
 /// Which relay carries pushes: in development the house's own, in production one on this machine that the configuration names.
-fn push_over(config: &Config, dev: bool) -> Result<Option<push::Over>, Failure> {
+pub(crate) fn push_over(config: &Config, dev: bool) -> Result<Option<push::Over>, Failure> {
     let seal = &config.seal;
     if dev {
         return Ok(Some(push::Over::Own));

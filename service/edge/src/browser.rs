@@ -29,6 +29,10 @@ pub const SESSION_COOKIE: &str = "__Host-tessera_console";
 pub const VISITOR_COOKIE: &str = "__Host-tessera_visitor";
 /// The cookie that names the tenant in which an operator of the system tenant acts. It carries no authority.
 pub const TENANT_COOKIE: &str = "__Host-tessera_tenant";
+/// The cookie that says how pages look. It carries no authority.
+pub const THEME_COOKIE: &str = "__Host-tessera_theme";
+/// How long a browser keeps that, seconds: a year.
+pub const THEME_TTL_S: i64 = 31_536_000;
 /// The member of every form that carries its token.
 pub const FORM_TOKEN: &str = "form_token";
 
@@ -50,6 +54,41 @@ pub struct Browser {
     about: String,
     now: Timestamp,
     fresh: bool,
+    theme: Theme,
+    at: String,
+}
+
+/// How pages look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system of the reader has it.
+    #[default]
+    System,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+impl Theme {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// Its word in forms, cookies and classes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The theme of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == word)
+    }
 }
 
 impl Browser {
@@ -70,7 +109,28 @@ impl Browser {
 
     fn new(ctx: &Ctx, secret: String, fresh: bool) -> Self {
         let about = ctx.tenant.as_str().to_owned();
-        Self { secret: Arc::new(Secret::new(secret)), about, now: ctx.now, fresh }
+        let secret = Arc::new(Secret::new(secret));
+        Self { secret, about, now: ctx.now, fresh, theme: Theme::default(), at: CONSOLE.to_owned() }
+    }
+
+    /// The same, as it asks for a page.
+    pub(crate) fn at(self, parts: &http::request::Parts) -> Self {
+        let theme = cookie(&parts.headers, THEME_COOKIE).and_then(Theme::parse).unwrap_or_default();
+        let asked = parts.uri.path_and_query().map_or(CONSOLE, |path| path.as_str());
+        let at = if leads_home(asked) { asked } else { CONSOLE };
+        Self { theme, at: at.to_owned(), ..self }
+    }
+
+    /// How its pages look.
+    #[must_use]
+    pub const fn theme(&self) -> Theme {
+        self.theme
+    }
+
+    /// The page that it asks for: where a form that changes nothing of it leads back to.
+    #[must_use]
+    pub fn asked(&self) -> &str {
+        &self.at
     }
 
     /// The token for a form of a page that is made now.
@@ -153,6 +213,13 @@ pub fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// Whether a page asks by itself, to keep what it shows true: nobody need sit before it, so that is no use of a session.
+#[must_use]
+pub(crate) fn is_watching(parts: &http::request::Parts) -> bool {
+    let dest = parts.headers.get("sec-fetch-dest").and_then(|dest| dest.to_str().ok());
+    parts.method.is_safe() && dest == Some("empty")
+}
+
 /// Whether a browser may be led to this address after it signed in: a page of the console and nothing else.
 #[must_use]
 pub fn leads_home(path: &str) -> bool {
@@ -207,6 +274,36 @@ mod tests {
         headers.insert(header::COOKIE, HeaderValue::from_str(pair).unwrap());
         let again = Browser::of_visitor(&ctx(1), &headers);
         assert!(again.set_cookie().is_none() && again.check(Some(&new.form_token())).is_ok());
+    }
+
+    fn asked(uri: &str, headers: &[(&str, &str)]) -> http::request::Parts {
+        let mut request = http::Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_browser_keeps_how_pages_look_and_where_it_is() {
+        let at = |uri: &str, cookie: &str| {
+            Browser::of_session(&ctx(1), "tos_a").at(&asked(uri, &[("cookie", cookie)]))
+        };
+        let dark = at("/console/signins?range=90d", "__Host-tessera_theme=dark");
+        assert_eq!((dark.theme(), dark.asked()), (Theme::Dark, "/console/signins?range=90d"));
+        let odd = at("/console//evil.example", "__Host-tessera_theme=pink");
+        assert_eq!((odd.theme(), odd.asked()), (Theme::System, CONSOLE));
+        assert!(Theme::ALL.into_iter().all(|theme| Theme::parse(theme.as_str()) == Some(theme)));
+    }
+
+    #[test]
+    fn what_a_page_asks_by_itself_is_no_use_of_a_session() {
+        assert!(is_watching(&asked("/console", &[("sec-fetch-dest", "empty")])));
+        assert!(!is_watching(&asked("/console", &[("sec-fetch-dest", "document")])));
+        assert!(!is_watching(&asked("/console", &[])));
+        let mut post = asked("/console/stay", &[("sec-fetch-dest", "empty")]);
+        post.method = http::Method::POST;
+        assert!(!is_watching(&post));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Gate {
             Who::LogReader => self.reader(arrived, &parts.headers, &mut call).await?,
             Who::Role(permission) => self.member(arrived, &parts.headers, permission, &mut call).await?,
             Who::Operator(permission) => self.operator(arrived, &parts, permission, &mut call).await?,
-            Who::Visitor => call.browser = Some(Browser::of_visitor(&call.ctx, &parts.headers)),
+            Who::Visitor => call.browser = Some(Browser::of_visitor(&call.ctx, &parts.headers).at(&parts)),
         }
         let mut request = Request::from_parts(parts, body);
         if let Some(browser) = call.browser.as_ref().filter(|_| self.spec.method == Method::POST) {
@@ -145,22 +145,23 @@ impl Gate {
         // A cookie bears a session and nothing else.
         let bearer = cookie.filter(|text| text.starts_with(tenancy::operator::SESSION_PREFIX));
         let Some(bearer) = bearer else { return Err(self.signed_out(parts)) };
-        let principal = match self.edge.tokens().principal(&self.edge, &arrived.ctx, bearer).await {
-            Ok(principal) => principal,
-            Err(Unknown::Store(fault)) => return Err(Problem::from(fault).into()),
-            Err(_) => {
-                self.edge.limits().stranger(arrived.address).map_err(limited)?;
-                return Err(self.signed_out(parts));
-            }
+        let (ctx, tenancy) = (&arrived.ctx, self.edge.tenancy());
+        let found = match browser::is_watching(parts) {
+            true => tenancy.watched_session(ctx, bearer).await,
+            false => tenancy.session(ctx, bearer).await,
         };
-        let Ok(principal) = self.active(&arrived.ctx, principal).await else {
+        let Some(known) = found.map_err(Problem::from)? else {
+            self.edge.limits().stranger(arrived.address).map_err(limited)?;
+            return Err(self.signed_out(parts));
+        };
+        let Ok(principal) = self.active(ctx, Principal::of_session(known)).await else {
             return Err(self.signed_out(parts));
         };
         let home = home_of(&call.ctx, &principal);
         let tenant = self.chosen_tenant(&home, &parts.headers, &principal).await;
         let tenant = tenant.map_err(|problem| Refusal::known(problem, &home))?;
         let inside = home.for_tenant(tenant.id.clone());
-        call.browser = Some(Browser::of_session(&inside, bearer));
+        call.browser = Some(Browser::of_session(&inside, bearer).at(parts));
         call.tenant = Some(Arc::new(tenant));
         self.authorise(inside, permission, principal, call)
     }

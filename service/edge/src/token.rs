@@ -48,6 +48,17 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The operator of a session.
+    pub(crate) fn of_session(known: tenancy::operator::Known) -> Self {
+        Self {
+            kind: ActorKind::Operator,
+            id: known.operator_id.clone(),
+            home: known.tenant.clone(),
+            roles: Roles::of(&[known.role]),
+            by: By::Session(known),
+        }
+    }
+
     /// The actor of events.
     #[must_use]
     pub fn actor(&self) -> Actor {
@@ -173,14 +184,8 @@ impl Tokens {
             return Err(Unknown::Unreadable);
         }
         if bearer.starts_with(SESSION_PREFIX) {
-            let known = edge.tenancy().session(ctx, bearer).await?.ok_or(Unknown::Session)?;
-            return Ok(Principal {
-                kind: ActorKind::Operator,
-                id: known.operator_id.clone(),
-                home: known.tenant.clone(),
-                roles: Roles::of(&[known.role]),
-                by: By::Session(known),
-            });
+            let known = edge.tenancy().session(ctx, bearer).await?;
+            return known.map(Principal::of_session).ok_or(Unknown::Session);
         }
         let digest = hash::sha256(bearer.as_bytes());
         if let Some(known) = self.memory.get(&digest, ctx.now) {

@@ -95,6 +95,8 @@ pub struct Known {
     pub operator_id: String,
     /// The role as it is now, so a lowered one works at once.
     pub role: Role,
+    /// When the session ends however much it is used.
+    pub ends_at_ms: i64,
 }
 
 /// A session as it stands in its row.
@@ -319,11 +321,23 @@ impl Tenancy {
         Ok(opening.opened(operator, link.tenant, committed))
     }
 
-    /// Whose session a bearer text is; `None` for one that has ended, was revoked or never was.
+    /// Whose session a bearer text is; `None` for one that has ended, was revoked or never was. It counts as used.
     ///
     /// # Errors
     /// [`StoreFault`].
     pub async fn session(&self, ctx: &Ctx, bearer: &str) -> Result<Option<Known>, StoreFault> {
+        self.session_of(ctx, bearer, true).await
+    }
+
+    /// The same for what a page does by itself: nobody is there, so the session idles on.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub async fn watched_session(&self, ctx: &Ctx, bearer: &str) -> Result<Option<Known>, StoreFault> {
+        self.session_of(ctx, bearer, false).await
+    }
+
+    async fn session_of(&self, ctx: &Ctx, bearer: &str, is_used: bool) -> Result<Option<Known>, StoreFault> {
         if !bearer.starts_with(SESSION_PREFIX) || bearer.len() != SESSION_PREFIX.len() + TOKEN_CHARS {
             return Ok(None);
         }
@@ -333,7 +347,7 @@ impl Tenancy {
         if row.expires_at_ms <= ctx.now_ms() || idle_ms > self.config.session_idle_ttl_s * 1_000 {
             return Ok(None);
         }
-        if idle_ms >= SEEN_EVERY_MS {
+        if is_used && idle_ms >= SEEN_EVERY_MS {
             let inside = ctx.for_tenant(row.tenant.clone());
             self.store.housekeeping(&inside, Reason::SessionSeen, vec![store::see_session(sha256)]).await?;
         }
@@ -342,6 +356,7 @@ impl Tenancy {
             session_id: row.session_id,
             operator_id: row.operator_id,
             role: row.role,
+            ends_at_ms: row.expires_at_ms,
         }))
     }
 

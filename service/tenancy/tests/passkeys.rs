@@ -320,3 +320,29 @@ async fn one_credential_is_one_operators_and_labels_are_encrypted_where_they_lie
         assert_eq!(refused.unwrap_err(), PasskeyError::Label);
     }
 }
+
+#[tokio::test]
+async fn a_page_that_looks_by_itself_keeps_no_session_alive() {
+    let mut house = House::new();
+    let operator = house.operator().await;
+    let mut passkey = Passkey::of(&operator);
+    house.add(&operator, &passkey).await.unwrap();
+    let session = house.sign_in(&mut passkey).await.unwrap();
+    let begun = house.now;
+    for minutes in [20, 29] {
+        house.now = begun + SignedDuration::from_mins(minutes);
+        let known =
+            house.tenancy.watched_session(&house.ctx(), session.token.expose()).await.unwrap().unwrap();
+        let ends_at = begun + SignedDuration::from_secs(house.tenancy.config().session_ttl_s);
+        assert_eq!(known.ends_at_ms, ends_at.as_millisecond());
+    }
+    house.now = begun + SignedDuration::from_mins(31);
+    assert_eq!(house.tenancy.watched_session(&house.ctx(), session.token.expose()).await.unwrap(), None);
+    // What a person does keeps it.
+    let session = house.sign_in(&mut passkey).await.unwrap();
+    let begun = house.now;
+    for minutes in [20, 40] {
+        house.now = begun + SignedDuration::from_mins(minutes);
+        assert!(house.tenancy.session(&house.ctx(), session.token.expose()).await.unwrap().is_some());
+    }
+}

@@ -9,7 +9,7 @@ use edge::{Door, Doors, Path, Problem, Who};
 
 /// The stylesheet, beside the one of every page.
 pub const STYLE: &str = include_str!("../../assets/console.css");
-/// The script: passkeys alone.
+/// The script: passkeys, what has changed, and how long a session lasts.
 pub const SCRIPT: &str = include_str!("../../assets/console.js");
 
 pub fn doors() -> Doors<House> {

@@ -1,7 +1,7 @@
 //! `/console/enrolments`: devices of people, without the people.
 
-use super::frame::{Frame, may, next, shown, time};
-use super::sign_in::TokenForm;
+use super::frame::{Frame, may, next, shown, step_up, time};
+use super::sign_in::{STEP_UP, TokenForm};
 use crate::house::House;
 use askama::Template;
 use axum::extract::State;
@@ -67,7 +67,7 @@ pub fn doors() -> Doors<House> {
                 .who(ADMIN)
                 .form::<RevokeForm>(SMALL_BODY_BYTES_MAX)
                 .empty(303, "to the device")
-                .problems(&[&pages::NOT_FOUND, &pages::INVALID, &OUT_OF_TURN]),
+                .problems(&[&pages::NOT_FOUND, &pages::INVALID, &OUT_OF_TURN, &STEP_UP]),
             revoke,
         )
 }
@@ -205,6 +205,7 @@ async fn revoke(
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Result<Redirect, Problem> {
+    step_up(&call)?;
     let ending = Ending::parse(form.get("reason").unwrap_or_default()).ok_or_else(|| {
         Problem::of(&pages::INVALID)
             .at("/reason", "is lost_device, compromised, expired_document or user_request")

@@ -1,11 +1,13 @@
 //! What every page of the console has around it: who acts where, the other pages, and how the same is done elsewhere.
 
 use super::assets;
+use super::sign_in::STEP_UP;
 use askama::Template;
 use axum::response::Html;
-use edge::browser::CONSOLE;
+use edge::browser::{Browser, CONSOLE, SIGN_IN, Theme};
 use edge::cursor;
 use edge::problem::pages;
+use edge::token::Principal;
 use edge::{Call, Look, Permission, Problem};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -44,6 +46,20 @@ pub struct Frame {
     pub nav: Vec<NavLine>,
     /// Goes with every form of the page.
     pub form_token: String,
+    /// How the page looks, and whether that was chosen.
+    pub themes: Vec<(&'static str, bool)>,
+    /// The word of the look that was chosen; empty: as the system has it.
+    pub theme: &'static str,
+    /// The page itself, for forms that lead back to it.
+    pub here: String,
+    /// When the session ends if nothing is done, and when in any case.
+    pub ends: [String; 2],
+    /// The first in seconds from now.
+    pub left_s: i64,
+    /// Where to sign in again and come back from.
+    pub again: String,
+    /// Whether somebody signed in just now, so that acts that are final are done.
+    pub is_fresh: bool,
     /// The same on the command line; empty where no verb does it.
     pub cli: String,
     /// The same by the API; empty where no call does it.
@@ -66,7 +82,18 @@ impl Frame {
         let line = |(at, label, permission): &(&'static str, &'static str, Permission)| {
             may(call, *permission).then(|| NavLine { path: at, label, is_current: *at == path })
         };
+        let browser = call.browser.as_ref();
+        let theme = browser.map_or(Theme::default(), Browser::theme);
+        let here = browser.map_or(CONSOLE, Browser::asked);
+        let (idle_ms, end_ms) = ends(call);
         Frame {
+            themes: Theme::ALL.map(|one| (one.as_str(), one == theme)).into(),
+            theme: if theme == Theme::System { "" } else { theme.as_str() },
+            again: format!("{SIGN_IN}?{}", openid::oauth::form::encode(&[("return", here)])),
+            here: here.to_owned(),
+            ends: [idle_ms, end_ms].map(time),
+            left_s: left_s(call),
+            is_fresh: is_fresh(call),
             look: Look::of(call.edge()),
             css: assets::address(assets::STYLE, "css"),
             js: assets::address(assets::SCRIPT, "js"),
@@ -75,11 +102,41 @@ impl Frame {
             roles: call.roles().to_text(),
             may_choose: call.principal.as_ref().is_some_and(|principal| principal.may_name_tenant()),
             nav: PAGES.iter().filter_map(line).collect(),
-            form_token: call.browser.as_ref().map_or_else(String::new, |browser| browser.form_token()),
+            form_token: browser.map_or_else(String::new, Browser::form_token),
             cli: cli.to_owned(),
             api: api.to_owned(),
         }
     }
+}
+
+/// When the session of the call ends without use, and when in any case.
+fn ends(call: &Call) -> (i64, i64) {
+    let session = call.principal.as_ref().and_then(Principal::session);
+    let end_ms = session.map_or(call.ctx.now_ms(), |known| known.ends_at_ms);
+    let idle_s = call.edge().tenancy().config().session_idle_ttl_s;
+    (end_ms.min(call.ctx.now_ms() + idle_s * 1_000), end_ms)
+}
+
+/// Seconds after a sign-in in which acts that are final are done without asking again.
+const FRESH_S: i64 = 300;
+
+/// Whether somebody signed in just now.
+pub fn is_fresh(call: &Call) -> bool {
+    let opened_ms = ends(call).1 - call.edge().tenancy().config().session_ttl_s * 1_000;
+    (0..=FRESH_S * 1_000).contains(&(call.ctx.now_ms() - opened_ms))
+}
+
+/// Before an act that is final.
+///
+/// # Errors
+/// `console/step-up`.
+pub fn step_up(call: &Call) -> Result<(), Problem> {
+    if is_fresh(call) { Ok(()) } else { Err(Problem::of(&STEP_UP)) }
+}
+
+/// Seconds until the session of the call ends without use.
+pub fn left_s(call: &Call) -> i64 {
+    (ends(call).0 - call.ctx.now_ms()) / 1_000
 }
 
 /// Whether the caller has the permission, as the gate of its door will ask.

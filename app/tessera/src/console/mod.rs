@@ -9,9 +9,11 @@
 //! again. Start reading at [`frame`], then one page.
 
 mod assets;
+mod desk;
 mod enrolments;
 mod frame;
 mod ledger;
+mod live;
 mod overview;
 mod passkeys;
 mod plot;
@@ -22,6 +24,8 @@ mod signins;
 mod tenants;
 #[cfg(test)]
 mod tests;
+
+pub use live::Watchers;
 
 use crate::house::House;
 use edge::Doors;
@@ -38,6 +42,8 @@ pub fn doors(house: &House) -> Doors {
         .and(ledger::doors())
         .and(passkeys::doors())
         .and(sign_in::doors())
+        .and(desk::doors())
+        .and(live::doors())
         .and(assets::doors());
     doors.with(house.clone())
 }

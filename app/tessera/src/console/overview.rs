@@ -85,7 +85,7 @@ async fn warnings(house: &House, call: &Call) -> Vec<String> {
 }
 
 /// How many devices wait for an operator, in words.
-async fn waiting(house: &House, call: &Call) -> Result<Option<String>, Problem> {
+pub async fn waiting(house: &House, call: &Call) -> Result<Option<String>, Problem> {
     if !may(call, Permission::EnrolmentsRead) {
         return Ok(None);
     }

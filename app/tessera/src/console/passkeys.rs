@@ -1,7 +1,9 @@
 //! `/console/passkeys`: an operator's own.
 
-use super::frame::{Frame, shown, time};
-use super::sign_in::{ChallengeView, PASSKEY_BUSY, PASSKEY_REFUSED, TokenForm, challenge_view, refused};
+use super::frame::{Frame, shown, step_up, time};
+use super::sign_in::{
+    ChallengeView, PASSKEY_BUSY, PASSKEY_REFUSED, STEP_UP, TokenForm, challenge_view, refused,
+};
 use crate::house::House;
 use askama::Template;
 use axum::extract::State;
@@ -42,7 +44,7 @@ pub fn doors() -> Doors<House> {
                 .who(OWN)
                 .form::<CreationForm>(SMALL_BODY_BYTES_MAX)
                 .empty(303, "to the list")
-                .problems(&[&PASSKEY_REFUSED, &pages::INVALID]),
+                .problems(&[&PASSKEY_REFUSED, &pages::INVALID, &STEP_UP]),
             add,
         )
         .door(
@@ -52,7 +54,7 @@ pub fn doors() -> Doors<House> {
                 .who(OWN)
                 .form::<TokenForm>(SMALL_BODY_BYTES_MAX)
                 .empty(303, "to the list")
-                .problems(&[&pages::NOT_FOUND]),
+                .problems(&[&pages::NOT_FOUND, &STEP_UP]),
             remove,
         )
 }
@@ -107,6 +109,7 @@ async fn begin(State(house): State<House>, call: Call) -> Result<Answer<Challeng
 }
 
 async fn add(State(house): State<House>, call: Call, Form(form): Form) -> Result<Redirect, Problem> {
+    step_up(&call)?;
     let (home, operator) = own(&call)?;
     let bytes =
         |name: &str| crypto::base64::url_decode(form.get(name).unwrap_or_default()).unwrap_or_default();
@@ -119,6 +122,7 @@ async fn add(State(house): State<House>, call: Call, Form(form): Form) -> Result
 }
 
 async fn remove(State(house): State<House>, call: Call, Path(id): Path<String>) -> Result<Redirect, Problem> {
+    step_up(&call)?;
     let (home, operator) = own(&call)?;
     house.tenancy.remove_operator_passkey(&home, &operator, &id).await.map_err(refused)?;
     Ok(Redirect::to(PATH))

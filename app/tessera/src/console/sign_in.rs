@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use crypto::webauthn::{AssertionParts, rp_id_of};
-use edge::browser::{CONSOLE, SESSION_COOKIE, SIGN_IN, leads_home, set_cookie};
+use edge::browser::{Browser, CONSOLE, SESSION_COOKIE, SIGN_IN, Theme, leads_home, set_cookie};
 use edge::door::SMALL_BODY_BYTES_MAX;
 use edge::problem::pages as common;
 use edge::{Answer, Call, Door, Doors, Form, Look, Permission, Problem, Query, Who};
@@ -29,6 +29,12 @@ edge::problem_pages! {
         meaning "What the browser sent does not hold. Nothing changed, and the try is spent.",
         cause "The passkey is not of an operator of this house, was removed, was added already, or the page stood open for five minutes.",
         fix "Load the page again and try once more, or use a one-time link.",
+        command "";
+    /// An act that is final, by somebody who signed in a while ago.
+    STEP_UP = 403 "console/step-up": "this act asks for a fresh sign-in",
+        meaning "Whoever does what cannot be undone has to have signed in within the last five minutes. Nothing was done.",
+        cause "The session is older, and somebody else may sit before it by now.",
+        fix "Sign in again at /console/sign-in, by passkey or by a fresh one-time link, and press the button once more.",
         command "";
     /// Too many tries are open.
     PASSKEY_BUSY = 503 "console/passkey-busy": "too many sign-ins by passkey have begun",
@@ -127,6 +133,7 @@ struct SignInPage {
     look: Look,
     css: String,
     js: String,
+    theme: &'static str,
     form_token: String,
     to: String,
 }
@@ -140,6 +147,7 @@ async fn page(
         look: Look::of(&house.edge),
         css: assets::address(assets::STYLE, "css"),
         js: assets::address(assets::SCRIPT, "js"),
+        theme: call.browser.as_ref().map_or(Theme::default(), Browser::theme).as_str(),
         form_token: call.browser.as_ref().map_or_else(String::new, |browser| browser.form_token()),
         to: home(query.to.as_deref())?,
     })
@@ -212,7 +220,7 @@ pub fn refused(fault: PasskeyError) -> Problem {
 }
 
 /// Where a browser goes on: a page of ours.
-fn home(to: Option<&str>) -> Result<String, Problem> {
+pub fn home(to: Option<&str>) -> Result<String, Problem> {
     match to {
         None => Ok(CONSOLE.to_owned()),
         Some(to) if leads_home(to) => Ok(to.to_owned()),

@@ -23,6 +23,7 @@ const LEFT: u32 = 8;
 const RIGHT: u32 = 712;
 /// Where the limit stands: what exceeds it has room to show by how much.
 const LIMIT_X: u32 = 528;
+const HALF_X: u32 = LEFT + (LIMIT_X - LEFT) / 2;
 
 /// Draws it. Red, and said so in words, if the total exceeds the promise or a round fell short.
 pub fn gauge(data: &Gauge) -> Svg {
@@ -59,9 +60,15 @@ pub fn gauge(data: &Gauge) -> Svg {
             Bar { x: LEFT, y: 24, width: RIGHT - LEFT, height: 20, class: "track" },
             Bar { x: LEFT, y: 24, width: width.clamp(4, RIGHT - LEFT), height: 20, class },
         ],
-        lines: vec![Line { from: (LIMIT_X, 18), to: (LIMIT_X, 50) }],
+        lines: vec![
+            Line { from: (LEFT, 44), to: (LEFT, 50) },
+            Line { from: (HALF_X, 44), to: (HALF_X, 50) },
+            Line { from: (LIMIT_X, 18), to: (LIMIT_X, 50) },
+        ],
         labels: vec![
             Label { x: LEFT, y: 16, class: "start", text: format!("adds up to ε {}", figure(epsilon)) },
+            Label { x: LEFT, y: 68, class: "start", text: "0".to_owned() },
+            Label { x: HALF_X, y: 68, class: "mid", text: figure(epsilon_max / 2.0) },
             Label { x: LIMIT_X, y: 68, class: "mid", text: format!("limit ε {}", figure(epsilon_max)) },
         ],
         legend: vec![(class, verdict)],
@@ -102,6 +109,8 @@ mod tests {
     fn within_the_limit_it_is_kept_and_reaches_as_far_as_its_share() {
         let drawn = gauge(&WITHIN);
         assert_eq!((drawn.bars[1].class, drawn.bars[1].width), ("kept", 260));
+        let words: Vec<&str> = drawn.labels.iter().map(|label| label.text.as_str()).collect();
+        assert_eq!(words, ["adds up to ε 0.5", "0", "0.5", "limit ε 1"], "its unit and its ticks");
         assert!(drawn.desc.starts_with("ε 0.5 of 1, δ 1.0e-7 of 1.0e-6, over 1000 protected events: within"));
     }
 

@@ -18,10 +18,13 @@ pub struct Signins {
 }
 
 const WIDTH: u32 = 720;
-const HEIGHT: u32 = 200;
+const HEIGHT: u32 = 220;
 const LEFT: u32 = 44;
-const TOP: u32 = 12;
-const BOTTOM: u32 = 172;
+const TOP: u32 = 28;
+const BOTTOM: u32 = 188;
+/// Ticks of time: four quarters of what is drawn.
+const QUARTERS: usize = 4;
+const TICK: u32 = 5;
 const DAY_MS: i64 = 86_400_000;
 
 /// Draws them.
@@ -63,28 +66,60 @@ pub fn signins(data: &Signins) -> Svg {
         width: WIDTH,
         height: HEIGHT,
         bars,
-        lines: [0, top].map(|count| line(place(count, top))).to_vec(),
-        labels: labels(data, top),
+        lines: lines(data, top, slot),
+        labels: labels(data, top, slot),
         legend: OUTCOMES.iter().map(|outcome| (*outcome, format!("{outcome} {}", sum(outcome)))).collect(),
         table: table(data, of),
     }
 }
 
-fn labels(data: &Signins, top: u64) -> Vec<Label> {
-    let at = |step: usize| short(data, step);
+/// The scale at nought, half and whole, and a tick at each quarter of the time.
+fn lines(data: &Signins, top: u64, slot: u32) -> Vec<Line> {
+    let scale = scale(top).into_iter().map(|count| line(place(count, top)));
+    let ticks = quarters(data, slot).map(|(_, x)| Line { from: (x, BOTTOM), to: (x, BOTTOM + TICK) });
+    scale.chain(ticks).collect()
+}
+
+/// Counts that the scale names: half of one is none.
+fn scale(top: u64) -> Vec<u64> {
+    if top.is_multiple_of(2) { vec![0, top / 2, top] } else { vec![0, top] }
+}
+
+/// The step at each quarter, and where it begins.
+fn quarters(data: &Signins, slot: u32) -> impl Iterator<Item = (usize, u32)> {
+    let steps = data.steps;
+    (0..QUARTERS).map(move |quarter| {
+        let step = steps * quarter / QUARTERS;
+        (step, LEFT + slot * u32::try_from(step).unwrap_or(0))
+    })
+}
+
+fn labels(data: &Signins, top: u64, slot: u32) -> Vec<Label> {
     let count = |number: u64| Label {
         x: LEFT - 6,
         y: place(number, top) + 4,
         class: "end",
         text: number.to_string(),
     };
-    let last = data.steps.saturating_sub(1);
-    vec![
-        count(0),
-        count(top),
-        Label { x: LEFT, y: HEIGHT - 8, class: "start", text: at(0) },
-        Label { x: WIDTH, y: HEIGHT - 8, class: "end", text: at(last) },
-    ]
+    let unit = if data.step_ms >= DAY_MS { "sign-ins a day" } else { "sign-ins an hour" };
+    let unit = Label { x: 4, y: 14, class: "start", text: unit.to_owned() };
+    let zone = Label { x: WIDTH, y: HEIGHT - 8, class: "end", text: "UTC".to_owned() };
+    let ticks = quarters(data, slot).map(|(step, x)| Label {
+        x,
+        y: HEIGHT - 8,
+        class: "start",
+        text: short(data, step).chars().skip(tick_skip(data, step)).collect(),
+    });
+    scale(top).into_iter().map(count).chain([unit, zone]).chain(ticks).collect()
+}
+
+/// Characters of a time that a tick leaves out: its year or its whole day, where the first tick says it.
+const fn tick_skip(data: &Signins, step: usize) -> usize {
+    match (data.step_ms >= DAY_MS, step) {
+        (true, 0) => 0,
+        (true, _) | (false, 0) => 5,
+        (false, _) => 11,
+    }
 }
 
 /// Only steps in which something ended: the others are 0.
@@ -152,6 +187,22 @@ mod tests {
         assert_eq!(high.y, TOP, "50 of 50");
         assert_eq!(drawn.table.rows, [["2026-01-01 03:00", "30", "0", "20", "0"]]);
         assert!(drawn.desc.starts_with("50 ended: 30 approved, 0 denied, 20 failed"));
+    }
+
+    #[test]
+    fn the_scale_has_its_unit_and_the_time_a_tick_at_each_quarter_with_its_zone() {
+        let words =
+            |data: &Signins| signins(data).labels.into_iter().map(|label| label.text).collect::<Vec<_>>();
+        let hours = ["0", "25", "50", "sign-ins an hour", "UTC", "01-01 00:00", "06:00", "12:00", "18:00"];
+        assert_eq!(words(&day(vec![count(3, "approved", 30), count(3, "failed", 20)])), hours);
+        let quarter = Signins { steps: 90, step_ms: DAY_MS, ..day(Vec::new()) };
+        let days = ["0", "1", "sign-ins a day", "UTC", "2026-01-01", "01-23", "02-15", "03-09"];
+        assert_eq!(words(&quarter), days);
+        let drawn = signins(&quarter);
+        let ticks: Vec<u32> =
+            drawn.lines.iter().filter(|line| line.from.0 == line.to.0).map(|line| line.from.0).collect();
+        assert_eq!(ticks.len(), QUARTERS);
+        assert!(drawn.labels.iter().all(|label| label.x <= WIDTH && label.y <= HEIGHT));
     }
 
     #[test]
