@@ -1,6 +1,7 @@
 //! `tessera init`: a commented configuration, a root key and a certificate, none of which overwrites anything.
 
 use crate::failure::{Exit, Failure};
+use crate::verb::relay::serve::LISTEN as RELAY_LISTENS;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -63,6 +64,7 @@ pub fn run(args: &Args, now: jiff::Timestamp) -> Result<(), Failure> {
         println!("wrote   {}   self-signed, {SELF_SIGNED_DAYS} days: for trying only", cert.display());
     }
     println!("next    tessera serve --config {}", dir.join("tessera.toml").display());
+    println!("relay   off; `{}`, then the relay_ lines under [seal]", relay_command(&dir));
     println!("then    tessera login --link-file {}", dir.join("data/first-link").display());
     Ok(())
 }
@@ -142,7 +144,11 @@ enrolment = "invited"        # or "open"
 unanchored = false           # true enrols devices without a document: assurance none
 session_ttl_s = 90           # a sign-in waits so long for a wallet
 # attestation_roots = ["maker.pem"]  # makers whose security keys count as hardware (phrh)
-# relay_push = true, relay_url, relay_network: tell wallets of sign-ins over a relay of this machine
+# Wallets told of sign-ins over a relay: `{relay}` on this machine,
+# the id that it prints as Network below, and the three # away:
+# relay_push = true
+# relay_url = "http://{RELAY_LISTENS}"
+# relay_network = ""
 
 [metrics]
 bind = "127.0.0.1:9464"      # Prometheus text at /metrics; loopback only
@@ -159,7 +165,13 @@ bind = "127.0.0.1:9464"      # Prometheus text at /metrics; loopback only
         key = key.display(),
         data = data.display(),
         root = root.display(),
+        relay = relay_command(dir),
     )
+}
+
+/// How the relay is started that these settings go with.
+fn relay_command(dir: &Path) -> String {
+    format!("tessera relay serve --storage sqlite:{}", dir.join("relay/relay.db").display())
 }
 
 #[cfg(test)]
@@ -174,5 +186,23 @@ mod tests {
         let config = crate::config::Config::parse(&text, "f", std::iter::empty())
             .unwrap_or_else(|f| panic!("{}", f.cause));
         assert_eq!(config.server.public_url, "https://trust.example.org");
+        assert!(!config.seal.relay_push);
+    }
+
+    #[test]
+    fn the_lines_of_the_relay_push_sign_ins_once_their_signs_are_gone_and_a_network_is_named() {
+        let url = Url::parse("https://trust.example.org").unwrap();
+        let text = config(&url, 443, Path::new("/x"), Path::new("/x/c"), Path::new("/x/k"));
+        let network = "0f".repeat(32);
+        let text = text
+            .replace("# relay_", "relay_")
+            .replace("relay_network = \"\"", &format!("relay_network = \"{network}\""));
+        let config = crate::config::Config::parse(&text, "f", std::iter::empty())
+            .unwrap_or_else(|f| panic!("{}", f.cause));
+        let over = crate::house::push_over(&config, false).unwrap_or_else(|f| panic!("{}", f.cause));
+        let Some(crate::push::Over::Relay { url, network: named }) = over else {
+            panic!("no relay is named")
+        };
+        assert_eq!((url.as_str(), named.to_string()), ("http://127.0.0.1:8100", network));
     }
 }

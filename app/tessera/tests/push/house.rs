@@ -107,6 +107,37 @@ impl House {
         read(answer)["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// What the identity provider says of its keys.
+    pub(crate) fn metadata(&self) -> Value {
+        read(self.agent.get(format!("{}/seal/metadata", self.issuer())).call().unwrap())
+    }
+
+    /// An administrator rotates the key that signs replies.
+    pub(crate) fn rotates(&self, home: &Path, how: &Value) {
+        let bearer = format!("Bearer {}", self.token(home));
+        let keys = format!("{}/api/v1/keys", self.base);
+        let all =
+            self.agent.get(format!("{keys}?limit=200")).header("authorization", &bearer).call().unwrap();
+        let all = read(all);
+        let is_reply = |key: &&Value| key["label"] == "replies to wallets";
+        let id = all["items"].as_array().unwrap().iter().find(is_reply).unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let url = format!("{keys}/{id}/rotate");
+        let rotate = || self.agent.post(&url).header("authorization", &bearer).send_json(how).unwrap();
+        let mut answer = rotate();
+        // A key rests for a second between two rotations.
+        for _ in 0..20 {
+            if answer.status() != 409 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            answer = rotate();
+        }
+        read(answer);
+    }
+
     pub(crate) fn shop(&self, home: &Path) -> Shop {
         let form = json!({
             "name": "Canary shop", "legal_name": "Canary shop of specimens", "origins": ["http://canary-shop.localhost:4999"],

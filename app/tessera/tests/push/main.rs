@@ -179,6 +179,38 @@ fn a_wallet_that_joins_later_turns_pushes_on_and_off_and_asks_again() {
     assert_eq!(decided.unwrap().outcome, "approved");
 }
 
+#[test]
+fn a_wallet_signs_in_after_two_rotations_of_the_reply_key_and_not_after_one_that_nobody_vouches_for() {
+    let home = tempfile::tempdir().unwrap();
+    let mut house = House::start(home.path(), 0);
+    let shop = house.shop(home.path());
+    let (mut wallet, handle) = person::enrolled_alone(&house);
+    let signs_in = |wallet: &mut wallet::engine::Wallet| {
+        let browser = shop.visitor();
+        browser.names(&handle);
+        let claimed = wallet.claim_next()?;
+        let decided = wallet.approve(&claimed, &code_of(&browser), &seal::scope::Scopes::default())?;
+        Ok::<_, wallet::engine::SigninError>(decided.outcome)
+    };
+    // A start says at once what the job of a minute says.
+    let again = |house: &mut House| {
+        house.kill();
+        let port = house.port;
+        *house = House::start(home.path(), port);
+    };
+    for set in 2..4 {
+        house.rotates(home.path(), &serde_json::json!({ "activate": "ahead" }));
+        again(&mut house);
+        house.rotates(home.path(), &serde_json::json!({}));
+        assert_eq!(house.metadata()["key_chain"].as_array().unwrap().len(), set);
+        assert_eq!(signs_in(&mut wallet).unwrap(), "approved");
+    }
+    house.rotates(home.path(), &serde_json::json!({ "reason": "compromised" }));
+    again(&mut house);
+    let refused = signs_in(&mut wallet).unwrap_err().to_string();
+    assert!(refused.contains("is not signed by the key before"), "{refused}");
+}
+
 /// The chain is durable before the cell leaves, and the row stays until the relay has the cell: whatever the moment, the push comes
 /// after the restart, under a later key.
 #[test]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
 /// Where a relay listens unless told otherwise.
-const LISTEN: &str = "127.0.0.1:8100";
+pub const LISTEN: &str = "127.0.0.1:8100";
 /// The store of a relay unless told otherwise.
 const STORAGE: &str = "sqlite:tessera-relay/relay.db";
 /// T of the privacy flags where none is given.
