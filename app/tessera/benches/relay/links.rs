@@ -46,8 +46,9 @@ pub(super) struct Delivered {
 }
 
 impl Delivered {
-    pub(super) fn rate(&self) -> f64 {
-        self.accepted as f64 / self.seconds
+    /// Messages that were published, per CPU-second of the relay.
+    pub(super) fn per_cpu(&self) -> f64 {
+        self.accepted as f64 / self.cpu_s.max(0.01)
     }
 
     /// Whether the relay took all that was offered.
@@ -60,7 +61,7 @@ impl Delivered {
     }
 
     pub(super) fn short(&self) -> String {
-        format!("{:.0}/s ({} of {})", self.rate(), self.accepted, self.offered)
+        format!("{:.0} ({} of {})", self.per_cpu(), self.accepted, self.offered)
     }
 
     pub(super) fn line(&self) -> String {
@@ -68,10 +69,10 @@ impl Delivered {
         format!(
             "{} links × {TURNS} cells, {ROUNDS} rounds of {ROUND_MS} ms: delivered {:.0} messages/s ({} accepted of {} offered, all published); {:.0} per CPU-second of the relay, which used {:.2} cores; {:.0} MB/s read at the sockets, {:.0} bytes a message and link; sent to fetched p50 {} ms, p95 {} ms, p99 {} ms",
             self.links,
-            self.rate(),
+            self.accepted as f64 / self.seconds,
             self.accepted,
             self.offered,
-            self.accepted as f64 / self.cpu_s.max(0.01),
+            self.per_cpu(),
             self.cpu_s / self.seconds,
             self.bytes as f64 / self.seconds / 1e6,
             self.bytes as f64 / self.accepted.max(1) as f64 / self.links as f64,
