@@ -28,7 +28,7 @@ pub use device::{Device, DoorFault};
 pub use enrol::{EnrolError, EnrolmentSummary};
 pub use held::{Claim, Held, HeldState};
 pub use passkey::PasskeyLink;
-pub use present::{Answered, Choice, Outcome, PresentError, Request, RequestSummary, ShownItem};
+pub use present::{Answered, Ask, Choice, Enough, Outcome, PresentError, Request, RequestSummary, ShownItem};
 
 use crate::anchor::{self, ANCHORS_MAX, AnchorFault};
 use crate::http::{Client, HttpFault};

@@ -1,7 +1,7 @@
 //! What the holder is shown before saying yes.
 
 use super::{Terminal, Trouble};
-use crate::engine::{OfferSummary, RequestSummary, ShownItem};
+use crate::engine::{Ask, Enough, OfferSummary, RequestSummary, ShownItem};
 use crate::text::line;
 
 /// Shows an offer and asks.
@@ -58,7 +58,14 @@ fn request_lines(request: &RequestSummary) -> String {
         &format!("signed request, certificate under {}", request.anchor.as_deref().unwrap_or("your anchor")),
     );
     say("client id", &request.client_id);
-    say("answer to", &request.answer_to);
+    let sealed = if request.is_encrypted { "encrypted to them" } else { "in the clear inside TLS" };
+    say("answer to", &format!("{}, {sealed}", request.answer_to));
+    for ask in &request.asks {
+        say("asks for", &ask_line(ask));
+    }
+    for enough in &request.enough {
+        say("enough", &enough_line(enough));
+    }
     if request.items.is_empty() {
         say("shows", "nothing: no credential in this wallet fits");
     }
@@ -75,6 +82,24 @@ fn request_lines(request: &RequestSummary) -> String {
         told.push_str(&format!("declined   --disclose does not allow {}\n", line(path)));
     }
     told
+}
+
+/// `d: a diploma, with degree.type, given_name`.
+fn ask_line(ask: &Ask) -> String {
+    let types = if ask.types.is_empty() { "any type".to_owned() } else { ask.types.join(" or ") };
+    let claims = match (ask.claims.is_empty(), ask.combinations) {
+        (true, _) => "nothing that could be kept back".to_owned(),
+        (false, 0) => ask.claims.join(", "),
+        (false, ways) => format!("{}, in one of {ways} combinations", ask.claims.join(", ")),
+    };
+    format!("{}: {types}, with {claims}", ask.query)
+}
+
+/// `d and e, or f (optional)`.
+fn enough_line(enough: &Enough) -> String {
+    let options: Vec<String> = enough.options.iter().map(|option| option.join(" and ")).collect();
+    let insists = if enough.required { "" } else { " (optional)" };
+    format!("{}{insists}", options.join(", or "))
 }
 
 fn item_lines(item: &ShownItem) -> String {

@@ -6,7 +6,7 @@ use crate::http::{self, HttpFault};
 use crate::record::{self, Delivery, HistoryEntry, ShownCredential};
 use crate::vault::{Kind, VaultFault};
 use credential::claims_path::ClaimsPath;
-use credential::dcql::{Candidate, Format, Pick};
+use credential::dcql::{Candidate, CredentialQuery, CredentialSet, Format, Meta, Pick};
 use credential::sd_jwt::{PresentError as Unpresentable, Presentation, SdJwt};
 use credential::trust::{CertificateFacts, Context};
 use crypto::key::SignError;
@@ -56,12 +56,40 @@ pub struct RequestSummary {
     pub anchor: Option<String>,
     /// Host that the answer goes to.
     pub answer_to: String,
+    /// Whether the answer is encrypted to them, beneath what TLS does.
+    pub is_encrypted: bool,
+    /// What is asked for, whether it can be shown or not.
+    pub asks: Vec<Ask>,
+    /// Which of it would be enough, best first; empty: all of it is wanted.
+    pub enough: Vec<Enough>,
     /// What would be shown; empty when nothing fits.
     pub items: Vec<ShownItem>,
     /// The holder's own list forbids this claim, so that the answer can only be a no.
     pub beyond_choice: Option<String>,
     /// How many credentials are asked for without insisting and are left out.
     pub left_out: usize,
+}
+
+/// One credential that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Id of the query.
+    pub query: String,
+    /// The types, any of which will do; empty: any type.
+    pub types: Vec<String>,
+    /// The claims, with the values that they must have; empty: nothing that could be kept back.
+    pub claims: Vec<String>,
+    /// Combinations of these claims, any one of which will do, best first; empty: all of them are wanted.
+    pub combinations: usize,
+}
+
+/// Credentials that serve one purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enough {
+    /// Ids of queries, one list for each way.
+    pub options: Vec<Vec<String>>,
+    /// Whether they insist.
+    pub required: bool,
 }
 
 /// What one credential would show.
@@ -319,6 +347,9 @@ impl Wallet {
             verifier: checked.certificates().to_vec(),
             anchor: self.anchor_of(checked.certificates()),
             answer_to: http::host_of(checked.response_uri()),
+            is_encrypted: checked.is_encrypted(),
+            asks: checked.query().credentials.iter().map(ask).collect(),
+            enough: checked.query().credential_sets.iter().map(enough).collect(),
             beyond_choice: choice.disclose.as_ref().and_then(beyond),
             items,
             left_out,
@@ -361,6 +392,29 @@ impl ShownItem {
             claims: self.claims.iter().map(Claim::path).collect(),
         }
     }
+}
+
+/// What a credential query asks, as its holder reads it.
+fn ask(query: &CredentialQuery) -> Ask {
+    let types = match &query.meta {
+        Meta::Vct(types) => types.clone(),
+        Meta::Doctype(doctype) => vec![doctype.clone()],
+        Meta::Types(types) => types.iter().map(|one| one.join(" ")).collect(),
+        Meta::Any => Vec::new(),
+    };
+    let claims = query.claims.iter().flatten().map(|claim| {
+        let values: Vec<String> = claim.values.iter().map(ToString::to_string).collect();
+        if values.is_empty() {
+            claim.path.to_string()
+        } else {
+            format!("{} = {}", claim.path, values.join(" or "))
+        }
+    });
+    Ask { query: query.id.clone(), types, claims: claims.collect(), combinations: query.claim_sets.len() }
+}
+
+fn enough(set: &CredentialSet) -> Enough {
+    Enough { options: set.options.clone(), required: set.required }
 }
 
 fn candidate(held: &Held) -> Candidate<'_> {

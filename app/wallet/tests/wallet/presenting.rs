@@ -61,6 +61,57 @@ fn a_request_is_answered_with_the_claims_that_were_asked_for_and_no_others() {
 }
 
 #[test]
+fn an_answer_goes_in_the_clear_where_the_request_says_so_and_the_holder_is_told() {
+    let world = World::new();
+    let mut wallet = world.holder();
+    world.change("response_mode", json!("direct_post"));
+    for (agrees, input) in [(true, Input::Accepted), (false, Input::WalletError(WalletError::AccessDenied))] {
+        let told = &mut |summary: &tessera_wallet::engine::RequestSummary| {
+            assert!(!summary.is_encrypted);
+            agrees
+        };
+        wallet.present(&world.request_link(), &Choice::default(), told).unwrap();
+        assert_eq!(world.with(|peers| peers.input), Some(input));
+    }
+}
+
+#[test]
+fn the_first_combination_that_can_be_met_is_shown_and_the_holder_sees_all_that_is_asked() {
+    let world = World::new();
+    let mut wallet = world.holder();
+    let mut query = world.with(|peers| peers.object().dcql_query);
+    let other = json!({"id": "l", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:licence"]}});
+    query["credentials"][0]["claims"] = json!([
+        {"id": "p", "path": ["passport"]}, {"id": "g", "path": ["degree"], "values": [CANARY, "other"]},
+    ]);
+    query["credentials"][0]["claim_sets"] = json!([["p", "g"], ["g"]]);
+    query["credentials"].as_array_mut().unwrap().push(other);
+    query["credential_sets"] =
+        json!([{"options": [["d", "l"], ["d"]]}, {"options": [["l"]], "required": false}]);
+    world.change("dcql_query", query);
+    let mut seen = None;
+    wallet
+        .present(&world.request_link(), &Choice::default(), &mut |summary| {
+            seen = Some(summary.clone());
+            true
+        })
+        .unwrap();
+    assert_eq!(
+        world.with(|peers| (peers.input, peers.seen.take())),
+        (Some(Input::Accepted), Some(json!({"degree": CANARY})))
+    );
+    let seen = seen.unwrap();
+    assert_eq!((seen.asks[0].query.as_str(), seen.asks[0].combinations), ("d", 2));
+    assert_eq!(seen.asks[0].claims, ["passport".to_owned(), format!("degree = \"{CANARY}\" or \"other\"")]);
+    assert_eq!(
+        (seen.asks[1].types.as_slice(), seen.asks[1].claims.len()),
+        (&["urn:licence".to_owned()][..], 0)
+    );
+    assert_eq!(seen.enough[0].options, [vec!["d".to_owned(), "l".to_owned()], vec!["d".to_owned()]]);
+    assert!(seen.enough[0].required && !seen.enough[1].required);
+}
+
+#[test]
 fn history_names_who_asked_and_which_claims_but_never_their_values() {
     let world = World::new();
     let mut wallet = world.holder();
@@ -187,6 +238,7 @@ fn an_answer_whose_arrival_is_unknown_stays_in_history_as_sent() {
     world.spoil("/response", |_| Reply {
         status: 302,
         location: Some("http://localhost:1/".to_owned()),
+        dpop_nonce: None,
         body: Vec::new(),
     });
     let fault = present(&world, &mut wallet).unwrap_err();
@@ -304,6 +356,7 @@ fn a_request_longer_than_its_bound_and_a_redirect_are_refused() {
     world.spoil("/request", move |_| Reply {
         status: 302,
         location: Some(elsewhere.clone()),
+        dpop_nonce: None,
         body: Vec::new(),
     });
     assert!(matches!(present(&world, &mut wallet), Err(PresentError::Http(HttpFault::Redirect { .. }))));

@@ -22,8 +22,8 @@ use openid::vci::{
     IssuerMetadata, NonceKey, NonceResponse, OfferLink, PreAuthorizedRequest, ProofRules, TxCode,
 };
 use openid::vp::{
-    ClientId, ClientMetadata, Input, Judgement, Question, RequestObject, ResponseRules, Session, request,
-    response, verdict,
+    ClientId, ClientMetadata, Flow, Input, Judgement, Question, RequestObject, RequestUriMethod,
+    ResponseMode, ResponseRules, Seal, Session, request, response, verdict,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -180,7 +180,7 @@ impl World {
             vct: None,
             tx_code: false,
             code: CodeState { expires_at: at(600), spent: false },
-            session: Session::new(at(300)),
+            session: Session::new(at(300), Flow::CrossDevice),
             revoked: false,
             change: None,
             spoils: HashMap::new(),
@@ -237,10 +237,11 @@ impl World {
     /// A link to a new request of the verifier.
     pub(crate) fn request_link(&self) -> String {
         self.with(|peers| {
-            peers.session = Session::new(at(300));
+            peers.session = Session::new(at(300), Flow::CrossDevice);
             RequestObject::link(
                 &peers.object().client_id,
                 &format!("{}/request", peers.origin),
+                RequestUriMethod::Get,
                 request::REQUEST_SCHEME,
             )
         })
@@ -407,35 +408,49 @@ impl Peers {
             dcql_query: json!({"credentials": [{"id": "d", "format": "dc+sd-jwt",
                 "meta": {"vct_values": [self.vct()]}, "claims": [{"path": ["degree"]}]}]}),
             client_metadata: ClientMetadata {
-                response_key: self.response_key.public(),
+                response_key: Some(self.response_key.public()),
                 sd_jwt_algs: vec!["ES256"],
                 kb_jwt_algs: vec!["ES256"],
             },
+            response_mode: ResponseMode::DirectPostJwt,
+            transaction_data: Vec::new(),
+            verifier_info: Vec::new(),
+            wallet_nonce: None,
         }
     }
 
-    fn request(&self) -> String {
+    /// What the verifier asked, as it was changed.
+    fn claims(&self) -> Value {
         let mut claims: Value = serde_json::from_slice(&self.object().draft().payload).unwrap();
         if let Some(change) = &self.change {
             change(&mut claims);
         }
-        self.verifier.sign(Draft::new(request::REQUEST_TYP, claims.to_string()))
+        claims
+    }
+
+    fn request(&self) -> String {
+        self.verifier.sign(Draft::new(request::REQUEST_TYP, self.claims().to_string()))
     }
 
     fn response(&mut self, asked: &Asked) -> Reply {
         let object = self.object();
-        let metadata = &object.client_metadata;
+        let kid = ClientMetadata::kid(&self.response_key.public());
+        let is_sealed = self.claims()["response_mode"] != "direct_post";
         let rules = ResponseRules {
-            response_key: &self.response_key,
-            kid: &metadata.kid(),
+            seal: if is_sealed { Seal::Jwe { key: &self.response_key, kid: &kid } } else { Seal::Open },
             state: "session-state",
             state_required: true,
         };
         let reading = response::open(&asked.body, &rules);
-        let query = Query::parse(&object.dcql_query, Reader::Own).unwrap();
+        let query = Query::parse(&self.claims()["dcql_query"], Reader::Own).unwrap();
         let client_id = object.client_id.to_string();
-        let question =
-            Question { query: &query, client_id: &client_id, nonce: &object.nonce, requested_at: now() };
+        let question = Question {
+            query: &query,
+            client_id: &client_id,
+            nonce: &object.nonce,
+            requested_at: now(),
+            transactions: &[],
+        };
         let (anchors, cache) = (self.authority.anchors(), PathCache::new());
         let trust = Trust { anchors: &anchors, cache: &cache, haip: true };
         let list = ListToken::parse(&self.status_list()).unwrap().verify(&trust, now()).unwrap();
