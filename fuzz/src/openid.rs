@@ -26,9 +26,9 @@ use openid::vci::{
     PreAuthorizedRequest, ProofRules, Proofs, Wanted,
 };
 use openid::vp::wallet::{CheckedRequest, LINK_BYTES_MAX, PresentationLink, acknowledged};
-use openid::vp::{ClientId, Reply, ResponseRules, response};
+use openid::vp::{ClientId, Reply, ResponseRules, Seal, TransactionData, response};
 use openid::wire::{self, Reach, URL_BYTES_MAX};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixed::{self, ISSUER, parties};
 use crate::input::{self, halves, lines, text};
@@ -290,6 +290,21 @@ pub fn nonce(bytes: &[u8]) {
     assert!(fixed::nonces("b").verify(&made, now).is_err());
 }
 
+/// The same members in a form in the clear; and what a request may ask to authorise, which is hashed as it was sent.
+fn in_the_clear(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let body = encode(&[("vp_token", text), ("state", STATE)]);
+        let rules = ResponseRules { seal: Seal::Open, state: STATE, state_required: true };
+        if let Reply::Answer(answer) = response::open(body.as_bytes(), &rules).reply {
+            assert_eq!(input::json(bytes), Some(Value::Object(answer.vp_token)));
+        }
+    }
+    let encoded = crypto::base64::url_encode(bytes);
+    if let Ok(read) = TransactionData::parse(&encoded) {
+        assert!(read.encoded == encoded && !read.kind.is_empty() && !read.credential_ids.is_empty());
+    }
+}
+
 /// `{members}` encrypted to the session's key, or a form. Only who knows the state answers or declines.
 pub fn vp_response(bytes: &[u8]) {
     let body = if bytes.first() == Some(&b'{') {
@@ -299,7 +314,8 @@ pub fn vp_response(bytes: &[u8]) {
     } else {
         bytes.to_vec()
     };
-    let rules = |key| ResponseRules { response_key: key, kid: KID, state: STATE, state_required: true };
+    in_the_clear(bytes);
+    let rules = |key| ResponseRules { seal: Seal::Jwe { key, kid: KID }, state: STATE, state_required: true };
     let reading = response::open(&body, &rules(&parties().response));
     assert!(!reading.checks.is_empty());
     let _ = reading.reply.input();

@@ -10,7 +10,7 @@ use openid::oauth::jwks::{PublishedKey, document};
 use openid::oauth::token::PRE_AUTHORIZED_CODE;
 use openid::vci::offer::TxCode;
 use openid::vci::{CredentialConfiguration, CredentialOffer, IssuerMetadata, OfferLink, metadata};
-use openid::vp::{ClientId, ClientMetadata, RequestObject};
+use openid::vp::{ClientId, ClientMetadata, RequestObject, RequestUriMethod, ResponseMode};
 use serde_json::{Value, json};
 use tessera_fuzz::fixed::{ISSUER, LEAF_DER, VCT, nonces, now, parties};
 use tessera_fuzz::openid::{CLIENT, KID, STATE};
@@ -196,10 +196,14 @@ fn request_objects() -> Vec<Vec<u8>> {
         expires_at: now() + jiff::SignedDuration::from_secs(300),
         dcql_query: json!({"credentials": [{"id": "d", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}}]}),
         client_metadata: ClientMetadata {
-            response_key: parties().response.public(),
+            response_key: Some(parties().response.public()),
             sd_jwt_algs: vec!["ES256"],
             kb_jwt_algs: vec!["ES256"],
         },
+        response_mode: ResponseMode::DirectPostJwt,
+        transaction_data: Vec::new(),
+        verifier_info: Vec::new(),
+        wallet_nonce: None,
     };
     let payload = request.draft().payload;
     let mut other: Value = serde_json::from_slice(&payload).expect("what we write we read");
@@ -210,7 +214,8 @@ fn request_objects() -> Vec<Vec<u8>> {
 
 fn presentation_links() -> Vec<Vec<u8>> {
     vec![
-        RequestObject::link(&client_id(), "https://v.example/r?a=b", "openid4vp").into_bytes(),
+        RequestObject::link(&client_id(), "https://v.example/r?a=b", RequestUriMethod::Get, "openid4vp")
+            .into_bytes(),
         b"openid4vp:?client_id=x509_hash%3AAA&request_uri=http://127.0.0.1:1/r".to_vec(),
         client_id().to_string().into_bytes(),
         b"https://a.example:8443/t/a/".to_vec(),
