@@ -67,6 +67,25 @@ async fn no_claim_token_nonce_or_key_is_found_in_database_wal_logs_or_refusals()
         canaries.extend([form[9..].to_owned(), shown.rsplit('~').next().unwrap().to_owned()]);
         canaries.extend(secrets(&asked));
     }
+    // On one device: held, brought once wrongly; another released.
+    for code_is_brought in [false, true] {
+        let asks = json!({"dcql_query": query(), "return_uri": "https://rp.example/back"});
+        let made = house.ask_with(&asks).await;
+        let asked = house.fetch(&made).await;
+        let status = Some(StatusReference { uri: house.lists.uri("/status/0"), idx: 7 });
+        let diploma = Diploma { vct: VCT, given_name: CANARY, status };
+        let text = diploma.issue(&house.wallet.key.public(), &house.issuer);
+        let bound = Wallet::disclose(&text, &house.issuer.key.public());
+        let answered = house.respond(&asked, &asked.answer(&house.wallet.bind_to(&bound, &asked))).await;
+        let way = answered.json()["redirect_uri"].as_str().unwrap().to_owned();
+        let code = way.rsplit('=').next().unwrap().to_owned();
+        let path = format!("/api/v1/verifications/{}/return", id_of(&made));
+        let brought = if code_is_brought { code.as_str() } else { "another-code-than-its-own" };
+        let told = house.post(&path, &json!({"response_code": brought})).await;
+        assert_eq!(told.text().contains(CANARY), code_is_brought);
+        canaries.extend([code, last(made["page"].as_str().unwrap())]);
+        canaries.extend(secrets(&asked));
+    }
     let (_, waiting) = house.ask().await;
     canaries.extend(secrets(&waiting));
     let bad = house.post("/api/v1/verifications", &json!({"dcql_query": {"credentials": CANARY}})).await;
