@@ -7,6 +7,7 @@ use credential::dcql::{self, Candidate, CredentialQuery, Format, Query, Reader};
 use credential::presentation::{Expected, StatusAnswer, StatusMode, StatusPolicy, examine};
 use credential::sd_jwt::{self, KeyBinding, SdJwt, Subject, Validity};
 use credential::status::{Bits, INFLATED_BYTES_MAX, ListToken, StatusList};
+use credential::trust::list::{self, SignedList};
 use crypto::base64;
 use crypto::jwk::Jwk;
 use serde_json::{Value, json};
@@ -105,6 +106,21 @@ pub fn status_token(bytes: &[u8]) {
     assert!(list.value(list.entries()).is_err());
     let again = ListToken::parse(&token).expect("it was read before");
     assert!(again.verify(&parties.wrong_trust(), fixed::now()).is_err());
+}
+
+/// A trust list is believed only under the right anchor, and what it vouches for is bounded.
+pub fn trust_list(bytes: &[u8]) {
+    let parties = parties();
+    let Some(text) = input::signed(bytes, &parties.leaf) else { return };
+    let Ok(read) = SignedList::parse(&text) else { return };
+    let Ok(verified) = read.verify(&parties.trust(), fixed::now()) else { return };
+    input::accepted();
+    assert!(
+        verified.list.entries.len() <= list::CERTIFICATES_MAX && verified.list.next_update > fixed::now()
+    );
+    let again = || SignedList::parse(&text).expect("it was read before");
+    assert_eq!(again().verified_before(), Ok(verified.list));
+    assert!(again().verify(&parties.wrong_trust(), fixed::now()).is_err());
 }
 
 /// A query of ours survives the round trip; a choice names only what was asked for and is there.

@@ -54,6 +54,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("presentation", credential::presentation),
     ("status_list", credential::status_list),
     ("status_token", credential::status_token),
+    ("trust_list", credential::trust_list),
     ("dcql", credential::dcql),
     ("claims_path", credential::claims_path),
     ("credential_type", credential::credential_type),

@@ -4,17 +4,19 @@ use crate::demo;
 use crate::output::Format;
 use crate::verb::{
     context, credential, credential_type, document_seal, enrolment, key, ledger, login, offer, operator,
-    relay, relying_party, service_account, signin, status_list, tenant, trust_anchor, verification,
+    relay, relying_party, service_account, signin, status_list, tenant, trust_anchor, trust_list,
+    verification,
 };
 use crate::{doctor, init, serve};
 use clap::{Args, Parser, Subcommand};
 
 /// Two-word nouns that may be typed with a space.
-pub const TWO_WORD_NOUNS: [(&str, &str); 5] = [
+pub const TWO_WORD_NOUNS: [(&str, &str); 6] = [
     ("service", "account"),
     ("credential", "type"),
     ("status", "list"),
     ("trust", "anchor"),
+    ("trust", "list"),
     ("relying", "party"),
 ];
 
@@ -104,6 +106,9 @@ pub enum Noun {
     /// Certificates that this tenant trusts, each for what
     #[command(subcommand, name = "trust-anchor")]
     TrustAnchor(trust_anchor::Verb),
+    /// Lists of trusted entities: anchors in bulk
+    #[command(subcommand, name = "trust-list")]
+    TrustList(trust_list::Verb),
     /// Services that may ask people to sign in
     #[command(subcommand, name = "relying-party")]
     RelyingParty(relying_party::Verb),

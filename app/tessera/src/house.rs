@@ -10,7 +10,7 @@ use crate::push;
 use audit::Audit;
 use credential::presentation::StatusMode;
 use crypto::x509::{Certificate, pem};
-use custody::Custody;
+use custody::{Custody, TrustLists};
 use edge::health::Status;
 use edge::{Clock, Doors, Edge};
 use idp::Idp;
@@ -171,6 +171,7 @@ impl House {
     /// Every door of every room.
     pub fn doors(&self) -> Doors {
         custody::http::doors(&self.custody)
+            .and(custody::http::list_doors(&self.trust_lists()))
             .and(self.audit.doors())
             .and(self.issuer.doors())
             .and(self.verifier.doors())
@@ -178,6 +179,11 @@ impl House {
             .and(self.relay.doors())
             .and(crate::docs::doors())
             .and(crate::console::doors(self))
+    }
+
+    /// Trust lists, and the client that fetches them.
+    pub fn trust_lists(&self) -> TrustLists {
+        TrustLists::new(self.custody.clone(), self.edge.outbound().clone())
     }
 
     /// The tenant of this name, made if it is not there.

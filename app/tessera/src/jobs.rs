@@ -103,6 +103,9 @@ async fn tidy(house: &House) {
     if let Err(fault) = house.custody.tick(&ctx).await {
         tracing::warn!(%fault, "the tick of the keys failed");
     }
+    if let Err(fault) = house.trust_lists().tick(&ctx).await {
+        tracing::warn!(%fault, "the tick of the trust lists failed");
+    }
     if let Err(fault) = house.store.expire_details(&ctx).await {
         tracing::warn!(%fault, "details could not be expired");
     }

@@ -79,6 +79,7 @@ fn run(noun: &Noun, cli: &Cli) -> Result<ExitCode, Failure> {
         Noun::Verification(verb) => verb::verification::run(verb, &session()?)?,
         Noun::StatusList(verb) => verb::status_list::run(verb, &session()?)?,
         Noun::TrustAnchor(verb) => verb::trust_anchor::run(verb, &session()?)?,
+        Noun::TrustList(verb) => verb::trust_list::run(verb, &session()?)?,
         Noun::RelyingParty(verb) => verb::relying_party::run(verb, &session()?)?,
         Noun::Enrolment(verb) => verb::enrolment::run(verb, &session()?)?,
         Noun::Signin(verb) => verb::signin::run(verb, &session()?)?,

@@ -16,6 +16,7 @@ pub fn all() -> Vec<Seeds> {
         ("presentation", presentations()),
         ("status_list", status_lists()),
         ("status_token", status_tokens()),
+        ("trust_list", trust_lists()),
         ("dcql", queries()),
         (
             "claims_path",
@@ -101,6 +102,32 @@ fn status_tokens() -> Vec<Vec<u8>> {
     let bare =
         json!({"sub": "a", "iat": now().as_second(), "status_list": {"bits": 8, "lst": "eNrbuRgAAhcBXQ"}});
     [claims, bare].map(|claims| format!("{}\n{claims}", header("statuslist+jwt")).into_bytes()).to_vec()
+}
+
+fn trust_lists() -> Vec<Vec<u8>> {
+    let name = json!([{"lang": "en", "value": "Specimen"}]);
+    let service = |kind: &str, status: Value| {
+        json!({"ServiceInformation": {
+            "ServiceName": name, "ServiceStatus": status,
+            "ServiceTypeIdentifier": format!("http://uri.etsi.org/19602/SvcType/{kind}"),
+            "ServiceDigitalIdentity": {"X509Certificates": [{"val": std_encode(LEAF_DER)}]},
+        }})
+    };
+    let notified = "http://uri.etsi.org/19602/PubEAAProvidersList/SvcStatus/notified";
+    let (issued_at, next_update) =
+        (now().to_string(), (now() + jiff::SignedDuration::from_hours(24)).to_string());
+    let list = json!({
+        "ListAndSchemeInformation": {
+            "LoTEVersionIdentifier": 1, "LoTESequenceNumber": 1, "SchemeOperatorName": name, "SchemeTerritory": "EU",
+            "ListIssueDateTime": issued_at, "NextUpdate": next_update,
+        },
+        "TrustedEntitiesList": [{
+            "TrustedEntityInformation": {"TEName": name},
+            "TrustedEntityServices": [service("PubEAA/Issuance", notified.into()), service("WRPRC/Issuance", notified.into())],
+        }],
+    });
+    let wrapped = json!({ "LoTE": list });
+    [list, wrapped].map(|list| format!("{}\n{list}", header("JOSE")).into_bytes()).to_vec()
 }
 
 fn queries() -> Vec<Vec<u8>> {

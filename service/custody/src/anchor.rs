@@ -12,6 +12,7 @@ use store::{CommitError, Committed, Ctx, Refused, Row, StoreFault, Unit, id};
 use thiserror::Error;
 use tlog::event::Event;
 
+use crate::trust_list::KnownList;
 use crate::{Custody, store as rows};
 
 /// Tenants whose rows are remembered: with ten anchors each about 10 MB.
@@ -62,6 +63,8 @@ pub struct Anchor {
     pub patterns: Vec<String>,
     /// Whether it is the tenant's own root, which is not removed.
     pub is_own: bool,
+    /// The trust list that brings it, with which it goes.
+    pub list: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -69,11 +72,12 @@ pub struct Anchor {
 /// The anchors of a tenant as they stand in the store, not yet parsed: whoever parsed the same before need not again.
 pub struct AnchorRows {
     rows: Vec<Row>,
+    lists: Vec<KnownList>,
     digest: [u8; 32],
 }
 
 impl AnchorRows {
-    fn of(rows: Vec<Row>) -> Result<AnchorRows, StoreFault> {
+    fn of(rows: Vec<Row>, lists: Vec<KnownList>) -> Result<AnchorRows, StoreFault> {
         let mut said = Vec::new();
         for row in &rows {
             let texts = [
@@ -88,7 +92,14 @@ impl AnchorRows {
             }
             said.extend([row.int(4)?, row.int(5)?].map(i64::to_be_bytes).concat());
         }
-        Ok(AnchorRows { digest: hash::sha256(&said), rows })
+        // No column of an anchor's row is so long, so a list never reads like one.
+        for list in &lists {
+            said.extend(u64::MAX.to_be_bytes());
+            said.extend(list.sha256);
+            said.extend(list.anchor_sha256);
+            said.extend(hash::sha256(format!("{}\n{}", list.id, list.types.join(" ")).as_bytes()));
+        }
+        Ok(AnchorRows { digest: hash::sha256(&said), rows, lists })
     }
 
     /// Names every byte of the rows: two sets that differ anywhere have two names.
@@ -96,12 +107,15 @@ impl AnchorRows {
         &self.digest
     }
 
-    /// The anchors, oldest first.
+    /// The anchors, oldest first, and then those that lists bring.
     ///
     /// # Errors
     /// [`StoreFault::Column`].
     pub fn parse(&self) -> Result<Vec<Anchor>, StoreFault> {
-        self.rows.iter().map(rows::anchor_of_row).collect()
+        let mut anchors: Vec<Anchor> = self.rows.iter().map(rows::anchor_of_row).collect::<Result<_, _>>()?;
+        let listed: Vec<Anchor> = self.lists.iter().flat_map(|list| list.anchors(&anchors)).collect();
+        anchors.extend(listed);
+        Ok(anchors)
     }
 }
 
@@ -216,16 +230,16 @@ impl Custody {
         context: Context,
         type_name: Option<&str>,
     ) -> Result<Vec<Anchor>, StoreFault> {
-        let all = rows::anchors(self.store(), ctx).await?;
+        let all = self.all_anchors(ctx).await?;
         Ok(all.into_iter().filter(|anchor| anchor.vouches(context, type_name)).collect())
     }
 
-    /// Every anchor of the tenant, oldest first.
+    /// Every anchor of the tenant, oldest first, and then those that its trust lists bring.
     ///
     /// # Errors
     /// [`StoreFault`].
     pub async fn all_anchors(&self, ctx: &Ctx) -> Result<Vec<Anchor>, StoreFault> {
-        rows::anchors(self.store(), ctx).await
+        self.anchor_rows(ctx).await?.parse()
     }
 
     /// As [`Custody::all_anchors`], for whoever keeps what it parsed.
@@ -233,7 +247,10 @@ impl Custody {
     /// # Errors
     /// [`StoreFault`].
     pub async fn anchor_rows(&self, ctx: &Ctx) -> Result<Arc<AnchorRows>, StoreFault> {
-        let read = async { AnchorRows::of(rows::anchor_rows(self.store(), ctx).await?).map(Arc::new) };
+        let read = async {
+            let lists = rows::trust_lists(self.store(), ctx).await?;
+            AnchorRows::of(rows::anchor_rows(self.store(), ctx).await?, lists).map(Arc::new)
+        };
         self.known_anchors().get(ctx, ctx.tenant.clone(), read).await
     }
 
@@ -254,6 +271,7 @@ impl Custody {
             contexts,
             patterns,
             is_own: false,
+            list: None,
             created_at: ctx.now,
         };
         check(&anchor)?;
@@ -308,23 +326,28 @@ fn check(anchor: &Anchor) -> Result<(), AnchorError> {
     if anchor.contexts.iter().next().is_none() {
         return Err(AnchorError::Form("an anchor names at least one context"));
     }
-    let sound = |pattern: &String| {
-        let stem = pattern.strip_suffix('*').unwrap_or(pattern);
-        pattern.len() <= PATTERN_CHARS_MAX
-            && !stem.is_empty()
-            && stem.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*')
-    };
-    if anchor.patterns.len() > PATTERNS_MAX || !anchor.patterns.iter().all(sound) {
-        return Err(AnchorError::Form(
-            "a pattern is a type, or the beginning of one and *; at most 64 of 512 characters",
-        ));
-    }
+    check_patterns(&anchor.patterns).map_err(AnchorError::Form)?;
     if anchor.contexts.has(Context::Issuer) == anchor.patterns.is_empty() {
         return Err(AnchorError::Form(
             "an anchor for issuers names their types, and no other anchor names any",
         ));
     }
     Ok(())
+}
+
+/// Whether these are patterns that an anchor may have; if not, the rule.
+pub(crate) fn check_patterns(patterns: &[String]) -> Result<(), &'static str> {
+    let sound = |pattern: &String| {
+        let stem = pattern.strip_suffix('*').unwrap_or(pattern);
+        pattern.len() <= PATTERN_CHARS_MAX
+            && !stem.is_empty()
+            && stem.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*')
+    };
+    if patterns.len() <= PATTERNS_MAX && patterns.iter().all(sound) {
+        Ok(())
+    } else {
+        Err("a pattern is a type, or the beginning of one and *; at most 64 of 512 characters")
+    }
 }
 
 fn matches(pattern: &str, name: &str) -> bool {

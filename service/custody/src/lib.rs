@@ -38,6 +38,7 @@ pub mod sign;
 pub mod state;
 mod store;
 pub mod token;
+pub mod trust_list;
 pub mod usage;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub use provision::{LIST_USE, LogKeys, RELAY_USE, REQUEST_USE, SD_JWT_USE};
 pub use rotation::Policy;
 pub use sign::{KeyRef, SignError, Signed, SignedCose, SignerInfo};
 pub use store::{MIGRATIONS, STATEMENTS};
+pub use trust_list::TrustLists;
 
 use keeper::{KEK_WRAPS_MAX, Keeper, Software};
 use quota::{Counts, Quota};
@@ -118,7 +120,7 @@ impl Custody {
             quota: Quota::new(config.sign_per_s),
             token_url: format!("{}/oauth/token", settings.public_url),
             signers: Memo::new(&store, &["custody_key", "custody_key_version"], sign::SIGNERS_MAX),
-            anchors: Memo::new(&store, &["custody_anchor"], anchor::TENANTS_MAX),
+            anchors: Memo::new(&store, &["custody_anchor", "custody_trust_list"], anchor::TENANTS_MAX),
             store,
             tenancy: tenancy.lent(),
             own_keys,

@@ -163,6 +163,7 @@ impl Custody {
             contexts: Contexts::of(&[Context::Issuer, Context::Status, Context::Metadata, Context::Reader]),
             patterns: vec![format!("{identifier}/vct/*")],
             is_own: true,
+            list: None,
             created_at: ctx.now,
         };
         let unit = Unit::new(anchor::added(&anchor)).guard(rows::put_anchor(&anchor), AnchorError::Known);

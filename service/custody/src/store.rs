@@ -10,11 +10,17 @@ use crate::envelope::KeeperKind;
 use crate::key::{Key, KeyFilter, Owner, Page, Version};
 use crate::rotation::{ChainKind, Policy};
 use crate::state::State;
+use crate::trust_list::KnownList;
 use crate::usage::Uses;
 
 /// The room's migrations.
-pub const MIGRATIONS: Migrations =
-    Migrations { room: "custody", list: &[("0001_keys.sql", include_str!("migrations/0001_keys.sql"))] };
+pub const MIGRATIONS: Migrations = Migrations {
+    room: "custody",
+    list: &[
+        ("0001_keys.sql", include_str!("migrations/0001_keys.sql")),
+        ("0002_trust_lists.sql", include_str!("migrations/0002_trust_lists.sql")),
+    ],
+};
 
 /// Versions of one key that are read: the newest; older ones are destroyed and published no more.
 const VERSIONS_MAX: usize = 256;
@@ -27,6 +33,15 @@ pub(crate) const KEYS_PAGE_ROWS: usize = 200;
 
 /// Anchors of one tenant.
 pub(crate) const ANCHORS_MAX: usize = 1_000;
+
+/// Lists of trusted entities of one tenant: each may bring a thousand anchors.
+pub(crate) const TRUST_LISTS_MAX: usize = 16;
+
+macro_rules! list_columns {
+    () => {
+        "list_id, uri, types, signed, sha256, sequence, anchor_sha256, imported_at_ms, checked_at_ms, fault"
+    };
+}
 
 macro_rules! key_columns {
     () => {
@@ -150,6 +165,29 @@ const ANCHOR: &str =
     "SELECT anchor_id, certificate, contexts, patterns, is_own, created_at_ms FROM custody_anchor
      WHERE tenant_id = :tenant AND anchor_id = $1";
 
+const PUT_TRUST_LIST: &str =
+    "INSERT INTO custody_trust_list (tenant_id, list_id, uri, types, signed, sha256, sequence, anchor_sha256,
+     imported_at_ms, checked_at_ms, fault, created_at_ms)
+     SELECT :tenant, $1, $2, $3, $4, $5, $6, $7, :now, :now, NULL, :now
+     WHERE (SELECT COUNT(*) FROM custody_trust_list WHERE tenant_id = :tenant) < $8 ON CONFLICT DO NOTHING";
+const REPLACE_TRUST_LIST: &str =
+    "UPDATE custody_trust_list SET signed = $2, sha256 = $3, sequence = $4, imported_at_ms = :now,
+     checked_at_ms = :now, fault = NULL WHERE tenant_id = :tenant AND list_id = $1 AND sequence < $4";
+const TRUST_LIST_CHECKED: &str = "UPDATE custody_trust_list SET checked_at_ms = :now, fault = $2 WHERE tenant_id = :tenant AND list_id = $1";
+const REMOVE_TRUST_LIST: &str =
+    "DELETE FROM custody_trust_list WHERE tenant_id = :tenant AND list_id = $1 AND sha256 = $2";
+const TRUST_LISTS: &str = concat!(
+    "SELECT ",
+    list_columns!(),
+    " FROM custody_trust_list WHERE tenant_id = :tenant ORDER BY created_at_ms, list_id"
+);
+const TRUST_LIST: &str = concat!(
+    "SELECT ",
+    list_columns!(),
+    " FROM custody_trust_list WHERE tenant_id = :tenant AND list_id = $1"
+);
+const TENANTS_WITH_LISTS: &str = "SELECT DISTINCT tenant_id FROM custody_trust_list WHERE tenant_id > $1 AND uri IS NOT NULL ORDER BY tenant_id";
+
 /// Every statement of the room, so that one test tries each on every engine.
 pub const STATEMENTS: &[&str] = &[
     PUT_KEY,
@@ -181,6 +219,13 @@ pub const STATEMENTS: &[&str] = &[
     CHANGE_PATTERNS,
     ANCHORS,
     ANCHOR,
+    PUT_TRUST_LIST,
+    REPLACE_TRUST_LIST,
+    TRUST_LIST_CHECKED,
+    REMOVE_TRUST_LIST,
+    TRUST_LISTS,
+    TRUST_LIST,
+    TENANTS_WITH_LISTS,
 ];
 
 /// A version that is to be written for the first time.
@@ -449,6 +494,75 @@ pub(crate) async fn anchor(store: &Store, ctx: &Ctx, anchor_id: &str) -> Result<
     store.read(ctx).one(Stmt::new(ANCHOR).text(anchor_id)).await?.as_ref().map(anchor_of_row).transpose()
 }
 
+pub(crate) fn put_trust_list(list: &KnownList) -> Stmt {
+    Stmt::new(PUT_TRUST_LIST)
+        .text(&list.id)
+        .opt_text(list.uri.as_deref())
+        .text(list.types.join(" "))
+        .text(&list.signed)
+        .blob(list.sha256)
+        .int(list.sequence as i64)
+        .blob(list.anchor_sha256)
+        .int(TRUST_LISTS_MAX as i64)
+}
+
+/// Puts a newer release in the place of the one that stands.
+pub(crate) fn replace_trust_list(list: &KnownList) -> Stmt {
+    Stmt::new(REPLACE_TRUST_LIST)
+        .text(&list.id)
+        .text(&list.signed)
+        .blob(list.sha256)
+        .int(list.sequence as i64)
+}
+
+pub(crate) fn trust_list_checked(list_id: &str, fault: Option<&str>) -> Stmt {
+    Stmt::new(TRUST_LIST_CHECKED).text(list_id).opt_text(fault)
+}
+
+/// Removes a list, if it still is the release that was read.
+pub(crate) fn remove_trust_list(list: &KnownList) -> Stmt {
+    Stmt::new(REMOVE_TRUST_LIST).text(&list.id).blob(list.sha256)
+}
+
+pub(crate) async fn trust_lists(store: &Store, ctx: &Ctx) -> Result<Vec<KnownList>, StoreFault> {
+    store.read(ctx).many(Stmt::new(TRUST_LISTS), TRUST_LISTS_MAX).await?.iter().map(list_of_row).collect()
+}
+
+pub(crate) async fn trust_list(
+    store: &Store,
+    ctx: &Ctx,
+    list_id: &str,
+) -> Result<Option<KnownList>, StoreFault> {
+    store.read(ctx).one(Stmt::new(TRUST_LIST).text(list_id)).await?.as_ref().map(list_of_row).transpose()
+}
+
+pub(crate) async fn tenants_with_lists(
+    store: &Store,
+    ctx: &Ctx,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<String>, StoreFault> {
+    let rows = store.read(ctx).many(Stmt::new(TENANTS_WITH_LISTS).text(after), limit).await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+pub(crate) fn list_of_row(row: &Row) -> Result<KnownList, StoreFault> {
+    let digest =
+        |index| row.blob(index)?.try_into().map_err(|_| StoreFault::Column { index, wanted: "a SHA-256" });
+    Ok(KnownList {
+        id: row.text(0)?,
+        uri: row.opt_text(1)?,
+        types: row.text(2)?.split_ascii_whitespace().map(str::to_owned).collect(),
+        signed: row.text(3)?,
+        sha256: digest(4)?,
+        sequence: count(row, 5)?,
+        anchor_sha256: digest(6)?,
+        imported_at: time(row, 7)?,
+        checked_at: time(row, 8)?,
+        fault: row.opt_text(9)?,
+    })
+}
+
 pub(crate) fn anchor_of_row(row: &Row) -> Result<Anchor, StoreFault> {
     let certificate = crypto::x509::Certificate::parse(&row.blob(1)?).ok();
     Ok(Anchor {
@@ -458,6 +572,7 @@ pub(crate) fn anchor_of_row(row: &Row) -> Result<Anchor, StoreFault> {
             .ok_or(StoreFault::Column { index: 2, wanted: "contexts" })?,
         patterns: row.text(3)?.split_ascii_whitespace().map(str::to_owned).collect(),
         is_own: row.bool(4)?,
+        list: None,
         created_at: time(row, 5)?,
     })
 }

@@ -21,6 +21,7 @@ pub mod signin;
 pub mod status_list;
 pub mod tenant;
 pub mod trust_anchor;
+pub mod trust_list;
 pub mod verification;
 
 use crate::cli::Common;

@@ -205,6 +205,20 @@ macro_rules! credentials_events {
             detail 1 anchor: String, "its id";
         }
 
+        /// A list of trusted entities was taken in, or a newer release of it; its certificates count as anchors from here on.
+        TrustListImported = "trust-list-imported", Done, Own, None {
+            leaf 10 sha256: [u8; 32], "SHA-256 of the signed list";
+            leaf 11 sequence: u64, "its sequence number";
+            detail 1 list: String, "the list";
+            detail 2 anchors: u64, "certificates that it vouches for";
+        }
+
+        /// A list of trusted entities counts no more.
+        TrustListRemoved = "trust-list-removed", Done, Own, None {
+            leaf 10 sha256: [u8; 32], "SHA-256 of the signed list that counted";
+            detail 1 list: String, "the list";
+        }
+
         /// The certificate of a signing key ends soon.
         SignerExpiring = "signer-expiring", Done, Own, None {
             leaf 10 days_left: u64, "whole days until it ends";

@@ -77,6 +77,8 @@ struct AnchorView {
     types: Vec<String>,
     /// Whether it is the tenant's own root.
     own: bool,
+    /// The trust list that brings it, with which it goes.
+    list: Option<String>,
     /// When the certificate ends.
     not_after: String,
     /// When it was added.
@@ -101,6 +103,7 @@ impl From<&Anchor> for AnchorView {
             contexts: anchor.contexts.iter().map(|context| context.as_str().to_owned()).collect(),
             types: anchor.patterns.clone(),
             own: anchor.is_own,
+            list: anchor.list.clone(),
             not_after: anchor.certificate.not_after().to_string(),
             created_at: anchor.created_at.to_string(),
         }

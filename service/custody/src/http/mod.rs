@@ -2,19 +2,26 @@
 
 mod anchors;
 mod keys;
+mod lists;
 mod pages;
 mod problem;
 mod public;
 mod sign;
 mod token;
+mod trial;
 mod versions;
 mod view;
 
 use edge::Doors;
 
-use crate::Custody;
+use crate::{Custody, TrustLists};
 
-/// Every door of the room.
+/// The doors of trust lists, which go out to fetch them.
+pub fn list_doors(lists: &TrustLists) -> Doors {
+    lists::doors().with(lists.clone())
+}
+
+/// Every other door of the room.
 pub fn doors(custody: &Custody) -> Doors {
     keys::doors()
         .and(sign::doors())
@@ -22,5 +29,6 @@ pub fn doors(custody: &Custody) -> Doors {
         .and(public::doors())
         .and(token::doors())
         .and(anchors::doors())
+        .and(trial::doors())
         .with(custody.clone())
 }

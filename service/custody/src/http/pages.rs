@@ -89,4 +89,32 @@ edge::problem_pages! {
         cause "The certificate was added before.",
         fix "Remove the anchor, then add it with all its purposes.",
         command "tessera trust-anchor list";
+    /// The list is not believed.
+    LIST_REFUSED = 422 "keys/trust-list-refused": "the trust list is not believed",
+        meaning "A list of trusted entities is taken in when an anchor of the context list-signer vouches for who signed it, the \
+                 signature and the form hold, and it is neither from the future nor outdated. A newer release stands under the same \
+                 anchor as the one before.",
+        cause "The detail names the fault and its place.",
+        fix "Add the certificate of the list's operator as an anchor of the context list-signer, or ask the operator for a sound list.",
+        command "tessera trust-anchor add FILE --context list-signer";
+    /// The list cannot be fetched.
+    LIST_UNREACHABLE = 502 "keys/trust-list-unreachable": "the trust list cannot be fetched",
+        meaning "The address of the list gave no answer that we take. Lists are fetched over https from public addresses, without \
+                 following redirects.",
+        cause "The detail names the host and what happened.",
+        fix "Check the address, or bring the signed list itself.",
+        command "tessera trust-list import FILE";
+    /// A list of the address stands.
+    LIST_KNOWN = 409 "keys/trust-list-known": "this trust list stands already",
+        meaning "An address is one list of a tenant, and a tenant has at most 16.",
+        cause "A list of this address was taken in before, or there are 16.",
+        fix "Renew the list that stands, or remove one.",
+        command "tessera trust-list list";
+    /// The list is no newer release.
+    LIST_NOT_NEWER = 409 "keys/trust-list-not-newer": "the trust list is not newer than the one that stands",
+        meaning "The number of a list grows with every release, so that nobody can bring back an old one that names whom its operator \
+                 trusts no more.",
+        cause "The list has the number of the one that stands, or a lower one.",
+        fix "Bring the newest release.",
+        command "tessera trust-list show LIST";
 }

@@ -10,6 +10,7 @@ use crate::batch::OrderError;
 use crate::keeper::KeeperFault;
 use crate::make::KeyError;
 use crate::order::OrderRefusal;
+use crate::trust_list::TrustListError;
 
 impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
@@ -109,6 +110,24 @@ impl From<AnchorError> for Problem {
             AnchorError::Known => Self::of(&pages::ANCHOR_KNOWN).recorded(),
             AnchorError::Form(rule) => Self::of(&common::INVALID).detail(text).at("/contexts", rule),
             AnchorError::Store(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<TrustListError> for Problem {
+    fn from(error: TrustListError) -> Self {
+        let text = error.to_string();
+        match error {
+            TrustListError::NotFound => Self::of(&common::NOT_FOUND),
+            TrustListError::Known => Self::of(&pages::LIST_KNOWN).detail(text).recorded(),
+            TrustListError::Form(rule) => Self::of(&common::INVALID).detail(text).at("/types", rule),
+            TrustListError::NoUri => Self::of(&common::INVALID).detail(text.clone()).at("/signed", text),
+            TrustListError::Unreachable(_) => Self::of(&pages::LIST_UNREACHABLE).detail(text),
+            TrustListError::Refused(_) | TrustListError::OtherSigner => {
+                Self::of(&pages::LIST_REFUSED).detail(text)
+            }
+            TrustListError::NotNewer { .. } => Self::of(&pages::LIST_NOT_NEWER).detail(text).recorded(),
+            TrustListError::Store(fault) => fault.into(),
         }
     }
 }
