@@ -73,6 +73,35 @@ fn an_offer_becomes_a_credential_after_the_holder_saw_who_offers_what() {
 }
 
 #[test]
+fn where_proofs_are_taken_one_fresh_key_asks_for_token_and_credential_with_the_servers_nonce() {
+    let world = World::new();
+    world.with(|peers| peers.bound = true);
+    accept(&world).unwrap();
+    let first = world.with(|peers| peers.bound_to.unwrap());
+    assert_eq!(
+        (world.count("/i/token"), world.count("/i/credential")),
+        (2, 1),
+        "the nonce is asked for once"
+    );
+    assert_eq!(world.count("/i/notification"), 1, "the issuer hears that it is stored");
+    world.with(|peers| peers.renew_code());
+    accept(&world).unwrap();
+    assert_ne!(world.with(|peers| peers.bound_to.unwrap()), first);
+}
+
+#[test]
+fn a_server_that_asks_for_its_nonce_again_is_given_up() {
+    let world = World::new();
+    world.with(|peers| peers.bound = true);
+    world.spoil("/i/token", |_| Reply {
+        dpop_nonce: Some("another".to_owned()),
+        ..Reply::json(400, &json!({"error": "use_dpop_nonce"}))
+    });
+    let AcceptFault::Peer(refusal) = refused(&world) else { panic!("another fault") };
+    assert_eq!((refusal.code.as_str(), world.count("/i/token")), ("use_dpop_nonce", 2));
+}
+
+#[test]
 fn each_copy_has_a_fresh_key() {
     let world = World::new();
     let mut wallet = world.holder();
@@ -195,6 +224,7 @@ fn a_redirect_is_followed_nowhere() {
         world.spoil(path, move |_| Reply {
             status: 307,
             location: Some(elsewhere.clone()),
+            dpop_nonce: None,
             body: Vec::new(),
         });
         let fault = accept(&world).unwrap_err();

@@ -10,6 +10,8 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) host: Option<String>,
     pub(crate) authorization: Option<String>,
+    /// The proof of the key that a token is bound to.
+    pub(crate) dpop: Option<String>,
     /// The proof of a wallet's device.
     pub(crate) proof: Option<String>,
     pub(crate) body: Vec<u8>,
@@ -19,12 +21,13 @@ pub(crate) struct Asked {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
+    pub(crate) dpop_nonce: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
     pub(crate) fn of(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-        Reply { status, location: None, body: body.into() }
+        Reply { status, location: None, dpop_nonce: None, body: body.into() }
     }
 
     pub(crate) fn json(status: u16, body: &impl serde::Serialize) -> Reply {
@@ -59,7 +62,7 @@ pub(crate) fn read(reader: &mut impl BufRead) -> std::io::Result<Asked> {
     let mut words = line.split(' ');
     let method = words.next().unwrap_or_default().to_owned();
     let path = words.next().unwrap_or_default().to_owned();
-    let (mut length, mut host, mut authorization, mut proof) = (0, None, None, None);
+    let (mut length, mut host, mut authorization, mut dpop, mut proof) = (0, None, None, None, None);
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
@@ -69,18 +72,23 @@ pub(crate) fn read(reader: &mut impl BufRead) -> std::io::Result<Asked> {
             "host" => host = Some(value.trim().to_owned()),
             "seal-proof" => proof = Some(value.trim().to_owned()),
             "authorization" => authorization = Some(value.trim().to_owned()),
+            "dpop" => dpop = Some(value.trim().to_owned()),
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Asked { method, path, host, authorization, proof, body })
+    Ok(Asked { method, path, host, authorization, dpop, proof, body })
 }
 
 pub(crate) fn write(mut stream: impl Write, reply: &Reply) -> std::io::Result<()> {
     let location = reply.location.as_ref().map(|to| format!("location: {to}\r\n")).unwrap_or_default();
+    let nonce = reply.dpop_nonce.as_ref().map(|nonce| format!("dpop-nonce: {nonce}\r\n")).unwrap_or_default();
     let (status, length) = (reply.status, reply.body.len());
-    write!(stream, "HTTP/1.1 {status} X\r\nconnection: close\r\n{location}content-length: {length}\r\n\r\n")?;
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nconnection: close\r\n{location}{nonce}content-length: {length}\r\n\r\n"
+    )?;
     stream.write_all(&reply.body)?;
     stream.flush()
 }

@@ -18,8 +18,9 @@ use jiff::Timestamp;
 use openid::oauth::form::{FORM_BYTES_MAX, Form};
 use openid::oauth::{AuthorizationServerMetadata, TokenResponse};
 use openid::vci::{
-    CodeState, CredentialConfiguration, CredentialOffer, CredentialRequest, CredentialResponse, Grant,
-    IssuerMetadata, NonceKey, NonceResponse, OfferLink, PreAuthorizedRequest, ProofRules, TxCode,
+    Check, CodeState, CredentialConfiguration, CredentialOffer, CredentialRequest, CredentialResponse,
+    DpopRules, Grant, IssuerMetadata, NonceKey, NonceResponse, OfferLink, PreAuthorizedRequest, ProofRules,
+    TxCode, TxCodeKey,
 };
 use openid::vp::{
     ClientId, ClientMetadata, Flow, Input, Judgement, Question, RequestObject, RequestUriMethod,
@@ -147,6 +148,10 @@ pub(crate) struct Peers {
     /// It is of this type instead.
     pub(crate) vct: Option<String>,
     pub(crate) tx_code: bool,
+    /// Tokens are bound to a key, by proofs that carry a nonce of ours; and it is told what was stored.
+    pub(crate) bound: bool,
+    /// The key that the last token was bound to.
+    pub(crate) bound_to: Option<[u8; 32]>,
     code: CodeState,
     session: Session,
     pub(crate) revoked: bool,
@@ -179,7 +184,9 @@ impl World {
             holder: None,
             vct: None,
             tx_code: false,
-            code: CodeState { expires_at: at(600), spent: false },
+            bound: false,
+            bound_to: None,
+            code: CodeState { expires_at: at(600), spent: false, tx_code: None },
             session: Session::new(at(300), Flow::CrossDevice),
             revoked: false,
             change: None,
@@ -270,13 +277,14 @@ impl Peers {
             ("GET", "/.well-known/oauth-authorization-server/i") => {
                 let metadata =
                     AuthorizationServerMetadata::pre_authorized(&self.identifier(), self.door("token"));
-                Reply::json(200, &metadata)
+                Reply::json(200, &if self.bound { metadata.with_dpop() } else { metadata })
             }
             ("POST", "/i/token") => self.token(asked),
             ("POST", "/i/nonce") => {
                 Reply::json(200, &NonceResponse { c_nonce: nonces().make([1; 16], now()) })
             }
             ("POST", "/i/credential") => self.credential(asked),
+            ("POST", "/i/notification") => Reply::of(204, ""),
             ("GET", "/i/status/0") => Reply::of(200, self.status_list()),
             ("GET", "/request") => Reply::of(200, self.request()),
             ("POST", "/response") => self.response(asked),
@@ -315,24 +323,52 @@ impl Peers {
             authorization_servers: Vec::new(),
             credential_endpoint: self.door("credential"),
             nonce_endpoint: Some(self.door("nonce")),
+            notification_endpoint: self.bound.then(|| self.door("notification")),
             batch_credential_issuance: None,
             display: vec![json!({"name": "University of A"})],
             credential_configurations_supported: [("diploma".to_owned(), diploma)].into(),
         }
     }
 
+    /// The key that a DPoP proof shows, or the answer that asks for another one with our nonce.
+    fn proved(&self, asked: &Asked, access_token: Option<&str>) -> Result<[u8; 32], Reply> {
+        let nonces = NonceKey::new(Secret::new([9; 32]), "a");
+        let url = format!("{}{}", self.origin, asked.path);
+        let rules = DpopRules { url: &url, access_token, nonces: &nonces, is_nonce_required: true };
+        let header = asked.dpop.as_deref().ok_or(Check::DpopForm);
+        header.and_then(|header| rules.judge(header, now())).map(|key| key.thumbprint).map_err(|check| {
+            let status = if access_token.is_some() { 401 } else { 400 };
+            let reply = Reply::json(status, &json!({"error": check.code().as_str()}));
+            Reply { dpop_nonce: Some(nonces.make([1; 16], now())), ..reply }
+        })
+    }
+
     fn token(&mut self, asked: &Asked) -> Reply {
+        if self.bound {
+            match self.proved(asked, None) {
+                Ok(key) => self.bound_to = Some(key),
+                Err(reply) => return reply,
+            }
+        }
         let form = Form::parse(&asked.body, FORM_BYTES_MAX).unwrap();
-        // The house serves no transaction codes yet; other issuers do.
+        let key = TxCodeKey::new(Secret::new([7; 32]), "a");
+        // Other issuers' codes are shorter than ours.
         let is_good = match self.tx_code {
             true => form.get("tx_code") == Some("4935") && !self.code.spent,
-            false => self.code.redeem(&PreAuthorizedRequest::read(&form).unwrap(), now()).is_ok(),
+            false => {
+                self.code.redeem(&PreAuthorizedRequest::read(&form).unwrap(), "off_1", &key, now()).is_ok()
+            }
         };
         if !is_good {
             return Reply::json(400, &json!({"error": "invalid_grant"}));
         }
         self.code.spent = true;
-        Reply::json(200, &TokenResponse::bearer("token".to_owned(), 300, None))
+        let token = "token".to_owned();
+        let answer = match self.bound {
+            true => TokenResponse::bound(token, 3_600, None),
+            false => TokenResponse::bearer(token, 300, None),
+        };
+        Reply::json(200, &answer)
     }
 
     /// The next offer is a new one.
@@ -341,7 +377,15 @@ impl Peers {
     }
 
     fn credential(&mut self, asked: &Asked) -> Reply {
-        assert_eq!(asked.authorization.as_deref(), Some("Bearer token"));
+        if self.bound {
+            assert_eq!(asked.authorization.as_deref(), Some("DPoP token"));
+            match self.proved(asked, Some("token")) {
+                Ok(key) => assert_eq!(self.bound_to, Some(key)),
+                Err(reply) => return reply,
+            }
+        } else {
+            assert_eq!(asked.authorization.as_deref(), Some("Bearer token"));
+        }
         let rules = ProofRules {
             issuer: self.identifier(),
             algs: vec![SignAlg::Es256],
@@ -358,7 +402,8 @@ impl Peers {
         };
         let accepted = grant.accept(&CredentialRequest::parse(&asked.body).unwrap(), now()).unwrap();
         let holder = self.holder.clone().unwrap_or_else(|| accepted.keys[0].key().clone());
-        Reply::json(200, &CredentialResponse::of(vec![self.diploma(&holder)]))
+        let answer = CredentialResponse::of(vec![self.diploma(&holder)]);
+        Reply::json(200, &answer.notified_by("n".to_owned()))
     }
 
     fn diploma(&self, holder: &PublicKey) -> String {
