@@ -7,8 +7,7 @@ use super::state::StateView;
 use super::{malformed, problem_of, sid_of, wants_json};
 use crate::signin::{Asserted, SigninError};
 use crate::{Idp, page};
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use crypto::hash;
 use edge::door::SMALL_BODY_BYTES_MAX;
@@ -97,101 +96,76 @@ struct PostedForm {
     user_handle: Option<String>,
 }
 
-async fn handle(
-    State(idp): State<Idp>,
-    call: Call,
-    headers: HeaderMap,
-    Path((_, sid)): Path<(String, String)>,
-    body: Raw,
-) -> Result<Response, Problem> {
-    let act = idp.act(&call, &headers, &sid, &body).await?;
+async fn handle(State(idp): State<Idp>, act: Act) -> Result<Response, Problem> {
     let handle = act.posted.text("handle", TEXT_CHARS_MAX).unwrap_or_default();
-    idp.post_handle(&call.ctx, &act.sid, &act.cookie, handle).await.map_err(problem_of)?;
-    idp.acted(&call, &act, act.sid).await
+    idp.post_handle(&act.call.ctx, &act.sid, &act.cookie, handle).await.map_err(problem_of)?;
+    idp.acted(&act, act.sid).await
 }
 
-async fn assertion(
-    State(idp): State<Idp>,
-    call: Call,
-    headers: HeaderMap,
-    Path((_, sid)): Path<(String, String)>,
-    body: Raw,
-) -> Result<Response, Problem> {
-    let act = idp.act(&call, &headers, &sid, &body).await?;
+async fn assertion(State(idp): State<Idp>, act: Act) -> Result<Response, Problem> {
     let owned = act.posted.assertion().ok_or_else(malformed)?;
-    let t0 = idp.challenge_of(&call.ctx, &act.sid, &act.cookie).await.map_err(problem_of)?;
-    let asserted = idp.asserted_over(&call.ctx, &t0, &owned.parts()).await?;
-    idp.post_assertion(&call.ctx, &act.sid, &act.cookie, asserted.as_ref()).await.map_err(problem_of)?;
-    idp.acted(&call, &act, act.sid).await
+    let t0 = idp.challenge_of(&act.call.ctx, &act.sid, &act.cookie).await.map_err(problem_of)?;
+    let asserted = idp.asserted_over(&act.call.ctx, &t0, &owned.parts()).await?;
+    idp.post_assertion(&act.call.ctx, &act.sid, &act.cookie, asserted.as_ref()).await.map_err(problem_of)?;
+    idp.acted(&act, act.sid).await
 }
 
-async fn answer(
-    State(idp): State<Idp>,
-    call: Call,
-    headers: HeaderMap,
-    Path((_, sid)): Path<(String, String)>,
-    body: Raw,
-) -> Result<Response, Problem> {
-    let act = idp.act(&call, &headers, &sid, &body).await?;
+async fn answer(State(idp): State<Idp>, act: Act) -> Result<Response, Problem> {
     let r = act.posted.bytes("r").ok_or_else(malformed)?;
     let owned = act.posted.nested("webauthn").and_then(|inner| inner.assertion()).ok_or_else(malformed)?;
     let asserted =
-        idp.browser_asserted(&call.ctx, (&act.sid, &act.cookie), &r, &owned).await.map_err(problem_of)?;
-    idp.answer_in_browser(&call.ctx, &act.sid, &act.cookie, (&r, asserted.as_ref()))
+        idp.browser_asserted(&act.call.ctx, (&act.sid, &act.cookie), &r, &owned).await.map_err(problem_of)?;
+    idp.answer_in_browser(&act.call.ctx, &act.sid, &act.cookie, (&r, asserted.as_ref()))
         .await
         .map_err(problem_of)?;
-    idp.acted(&call, &act, act.sid).await
+    idp.acted(&act, act.sid).await
 }
 
-async fn renew(
-    State(idp): State<Idp>,
-    call: Call,
-    headers: HeaderMap,
-    Path((_, sid)): Path<(String, String)>,
-    body: Raw,
-) -> Result<Response, Problem> {
-    let act = idp.act(&call, &headers, &sid, &body).await?;
-    let opened = idp.renew(&call.ctx, &act.sid, &act.cookie).await.map_err(problem_of)?;
-    idp.acted(&call, &act, opened.sid).await
+async fn renew(State(idp): State<Idp>, act: Act) -> Result<Response, Problem> {
+    let opened = idp.renew(&act.call.ctx, &act.sid, &act.cookie).await.map_err(problem_of)?;
+    idp.acted(&act, opened.sid).await
 }
 
-async fn cancel(
-    State(idp): State<Idp>,
-    call: Call,
-    headers: HeaderMap,
-    Path((_, sid)): Path<(String, String)>,
-    body: Raw,
-) -> Result<Response, Problem> {
-    let act = idp.act(&call, &headers, &sid, &body).await?;
-    idp.cancel(&call.ctx, &act.sid, &act.cookie).await.map_err(problem_of)?;
-    idp.acted(&call, &act, act.sid).await
+async fn cancel(State(idp): State<Idp>, act: Act) -> Result<Response, Problem> {
+    idp.cancel(&act.call.ctx, &act.sid, &act.cookie).await.map_err(problem_of)?;
+    idp.acted(&act, act.sid).await
 }
 
-/// A POST of the session's own page, or of the program that opened it.
+/// A POST of the session's own page, or of the program that opened it: cookie, form token and body are looked at before any door acts.
 struct Act {
+    call: Call,
     sid: Sid,
     cookie: String,
     posted: Posted,
     wants_json: bool,
 }
 
-impl Idp {
-    /// Reads a POST of a session: cookie, form token, body.
-    async fn act(&self, call: &Call, headers: &HeaderMap, sid: &str, body: &Raw) -> Result<Act, Problem> {
-        let (sid, cookie) = (sid_of(sid)?, cookie_there(self, headers)?);
+impl FromRequest<Idp> for Act {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, idp: &Idp) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let call = Call::from_request_parts(&mut parts, idp).await?;
+        let Path((_, sid)) = Path::<(String, String)>::from_request_parts(&mut parts, idp).await?;
+        let headers = parts.headers.clone();
+        let body = Raw::from_request(Request::from_parts(parts, body), idp).await?;
+        let (sid, cookie) = (sid_of(&sid)?, cookie_there(idp, &headers)?);
         call.limit(Class::Code, &sid.to_string())?;
         let posted = Posted::read(&body.media, &body.bytes).ok_or_else(malformed)?;
-        let wanted = self.form_token(&call.ctx, &sid, &cookie).await?;
+        let wanted = idp.form_token(&call.ctx, &sid, &cookie).await?;
         let sent = posted.text("form_token", TEXT_CHARS_MAX).unwrap_or_default();
         if !hash::equal(sent.as_bytes(), wanted.as_bytes()) {
             return Err(Problem::of(&page::FORM_TOKEN));
         }
-        let wants_json = wants_json(headers) || body.media == "application/json";
-        Ok(Act { sid, cookie, posted, wants_json })
+        let wants_json = wants_json(&headers) || body.media == "application/json";
+        Ok(Act { call, sid, cookie, posted, wants_json })
     }
+}
 
+impl Idp {
     /// The answer to a POST: how it stands now, or the page again.
-    async fn acted(&self, call: &Call, act: &Act, sid: Sid) -> Result<Response, Problem> {
+    async fn acted(&self, act: &Act, sid: Sid) -> Result<Response, Problem> {
+        let call = &act.call;
         if act.wants_json {
             let state = self.session_state(&call.ctx, &sid, &act.cookie).await.map_err(problem_of)?;
             return Ok(Answer::ok(self.state_view(call.tenant_name(), &sid, &state)).into_response());
