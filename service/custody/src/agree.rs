@@ -7,6 +7,8 @@
 //! Invariants: a key of use `ecdh:seal` has this one operation, so nobody gets its shared points; neither use can be made, or used,
 //! over HTTP.
 
+use std::sync::Arc;
+
 use crypto::key::{PublicKey, SignAlg};
 use crypto::secret::Secret;
 use jiff::Timestamp;
@@ -14,7 +16,7 @@ use store::{Ctx, StoreFault};
 use tlog::event::KeyUse;
 
 use crate::Custody;
-use crate::key::Version;
+use crate::key::{Key, Version};
 use crate::sign::{self, KeyRef, SignError, SignerInfo};
 use crate::state::State;
 use crate::store as rows;
@@ -53,13 +55,34 @@ pub struct SignedSeal {
     pub key: KeyUse,
 }
 
+/// The agreement key with its versions as the last commit left it, and the sealed private parts of those that agree.
+pub(crate) struct Agreeing {
+    key: Key,
+    sealed: Vec<(u32, Option<Vec<u8>>)>,
+}
+
 impl Custody {
+    /// The agreement key: as it is remembered, or as its rows say. That there is none is not remembered.
+    async fn agreeing(&self, ctx: &Ctx) -> Result<Arc<Agreeing>, SignError> {
+        let read = async {
+            let key = rows::key_of_slot(self.store(), ctx, AGREE_USE).await?.ok_or(SignError::NotFound)?;
+            let mut sealed = Vec::new();
+            for version in key.versions.iter().filter(|version| agrees(version.state)) {
+                sealed
+                    .push((version.number, rows::sealed(self.store(), ctx, &key.id, version.number).await?));
+            }
+            Ok(Arc::new(Agreeing { key, sealed }))
+        };
+        self.known_agreeing().get(ctx, ctx.tenant.clone(), read).await
+    }
+
     /// The agreement key in use.
     ///
     /// # Errors
     /// [`SignError`].
     pub async fn agreement_key(&self, ctx: &Ctx) -> Result<AgreementKey, SignError> {
-        let known = rows::key_of_slot(self.store(), ctx, AGREE_USE).await?.ok_or(SignError::NotFound)?;
+        let agreeing = self.agreeing(ctx).await?;
+        let known = &agreeing.key;
         let not_active = || SignError::NotActive { key_id: known.id.clone(), state: known.state() };
         let current = known.in_use.and_then(|number| known.version(number)).ok_or_else(not_active)?;
         if current.state != State::Active {
@@ -84,13 +107,15 @@ impl Custody {
         salt: &[u8],
         tail: &[u8],
     ) -> Result<Derived, SignError> {
-        let known = rows::key_of_slot(self.store(), ctx, AGREE_USE).await?.ok_or(SignError::NotFound)?;
+        let agreeing = self.agreeing(ctx).await?;
+        let known = &agreeing.key;
         let version = known.versions.iter().find(|version| version.kid == kid).ok_or(SignError::NotFound)?;
-        if !matches!(version.state, State::Active | State::Retired) {
+        if !agrees(version.state) {
             return Err(SignError::NotActive { key_id: known.id.clone(), state: version.state });
         }
-        let sealed = rows::sealed(self.store(), ctx, &known.id, version.number).await?;
-        let handle = sign::handle(&known, version.number, sealed.as_deref());
+        let sealed = agreeing.sealed.iter().find(|(number, _)| *number == version.number);
+        let sealed = sealed.and_then(|(_, sealed)| sealed.as_deref());
+        let handle = sign::handle(known, version.number, sealed);
         let prk = self.keeper().agree_hkdf(self.store(), ctx, handle, peer, (salt, tail)).await?;
         Ok(Derived { prk, public: version.public.clone() })
     }
@@ -138,6 +163,11 @@ impl Custody {
         let key = self.used(ctx, &signer, 1);
         Ok(SignedSeal { signature, key })
     }
+}
+
+/// Whether a version in this state agrees: a retired one does until it is destroyed.
+const fn agrees(state: State) -> bool {
+    matches!(state, State::Active | State::Retired)
 }
 
 /// Whether no shared point of this key is given out.

@@ -108,6 +108,7 @@ struct Inner {
     token_url: String,
     signers: Memo<sign::Named, Arc<store::Signer>>,
     anchors: Memo<TenantId, Arc<anchor::AnchorRows>>,
+    agreeing: Memo<TenantId, Arc<agree::Agreeing>>,
 }
 
 impl Custody {
@@ -121,6 +122,7 @@ impl Custody {
             token_url: format!("{}/oauth/token", settings.public_url),
             signers: Memo::new(&store, &["custody_key", "custody_key_version"], sign::SIGNERS_MAX),
             anchors: Memo::new(&store, &["custody_anchor", "custody_trust_list"], anchor::TENANTS_MAX),
+            agreeing: Memo::new(&store, &["custody_key", "custody_key_version"], anchor::TENANTS_MAX),
             store,
             tenancy: tenancy.lent(),
             own_keys,
@@ -161,6 +163,10 @@ impl Custody {
 
     pub(crate) fn known_anchors(&self) -> &Memo<TenantId, Arc<anchor::AnchorRows>> {
         &self.0.anchors
+    }
+
+    pub(crate) fn known_agreeing(&self) -> &Memo<TenantId, Arc<agree::Agreeing>> {
+        &self.0.agreeing
     }
 
     pub(crate) fn counts(&self) -> &Counts {
