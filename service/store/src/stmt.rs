@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::fault::StoreFault;
@@ -148,7 +149,26 @@ impl Value {
 }
 
 /// Templates by address and length of their text.
-type Templates = HashMap<(usize, usize), Arc<Template>>;
+type Templates = HashMap<(usize, usize), Arc<Template>, BuildHasherDefault<Places>>;
+
+/// A hash for addresses of our own texts, which no stranger chooses.
+#[derive(Default)]
+struct Places(u64);
+
+impl Hasher for Places {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize((*byte).into()));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        // The odd constant of Fibonacci hashing: it spreads low bits, which addresses share, over the high ones.
+        self.0 = (self.0.rotate_left(5) ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
 
 /// A statement's text as each engine wants it.
 #[derive(Debug, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub const BATCH_WORK_MAX: Duration = Duration::from_millis(5);
 
 /// From the beginning of a transaction that had company to the beginning of the next: whoever comes meanwhile shares its pages and
 /// its fsync. A unit waits so long at most; one that comes alone, or finds [`GATHER_UNITS`] waiting, does not wait.
-const PACE: Duration = Duration::from_millis(4);
+const PACE: Duration = Duration::from_millis(8);
 
 /// Units that are worth a transaction at once: more would share little more.
 const GATHER_UNITS: usize = 64;
