@@ -20,6 +20,8 @@ geolocation=(), microphone=(), payment=(), usb=()";
 pub fn harden(headers: &mut HeaderMap, https: bool, cors: bool) {
     let is_page =
         headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"text/html"));
+    // Once for all of them, and the few that HTTP itself adds.
+    headers.reserve(16);
     let policy = if is_page { CONTENT_SECURITY_POLICY } else { CONTENT_SECURITY_POLICY_DATA };
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
