@@ -188,7 +188,7 @@ impl Desk {
 /// Elements that our templates write. What another one stands for came from somebody.
 const ELEMENTS: &str = " !doctype html head meta title link script body a header p div strong form input span button nav ul li main h1 \
                         section h2 dl dt dd code table thead tbody tr th td pre label select option figure svg desc line rect text \
-                        figcaption details summary noscript ";
+                        figcaption details summary noscript footer ";
 
 /// Every element is one of ours, runs nothing, and leads to this origin: what is a text stays one.
 fn nothing_inline(page: &str, at: &str, base: &str) {
@@ -503,6 +503,48 @@ fn two_hundred_hostile_names_are_text_on_every_page() {
         }
         assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
     }
+}
+
+/// Tries what is final, at things that are not there; what each page says.
+fn final_acts(desk: &mut Desk) -> Vec<Page> {
+    let token = desk.get("/console/passkeys").form_token();
+    let acts = [
+        ("enrolments/enr_00000000000000000000000000/revoke", ("reason", "lost_device")),
+        ("passkeys/opk_00000000000000000000000000/remove", ("reason", "")),
+        ("passkeys", ("label", "x")),
+    ];
+    let tried = acts.map(|(path, member)| {
+        let url = desk.url(&format!("/console/{path}"));
+        desk.browser.post(&url, &[("form_token", &token), member])
+    });
+    tried.into()
+}
+
+#[test]
+fn what_is_final_asks_for_a_sign_in_of_the_last_five_minutes() {
+    let mut desk = Desk::open();
+    for page in final_acts(&mut desk) {
+        assert!(page.status >= 400 && !page.text.contains("console/step-up"), "{}", page.text);
+    }
+    assert!(!desk.get("/console/passkeys").text.contains("a sign-in of the last five minutes"));
+    // The same session, as if it had been opened six minutes before.
+    let Desk { house, owner, browser, _home, .. } = desk;
+    assert!(house.stop().0.success());
+    let data = _home.path().join("dev");
+    let database = rusqlite::Connection::open(data.join("tessera.db")).unwrap();
+    let older = "UPDATE tenancy_operator_session SET expires_at_ms = expires_at_ms - 360000";
+    assert!(database.execute(older, []).unwrap() >= 1);
+    drop(database);
+    let house = Served::start(_home.path(), &data);
+    let base = house.base.clone();
+    let mut desk = Desk { house, owner, browser, base, _home };
+    for page in final_acts(&mut desk) {
+        assert!(page.status == 403 && page.text.contains("console/step-up"), "{}", page.text);
+    }
+    let again = "<a href=\"/console/sign-in?return=%2Fconsole%2Fpasskeys\">sign in again</a>";
+    assert!(desk.get("/console/passkeys").text.contains(again));
+    // Nothing else asks.
+    desk.act_in("default");
 }
 
 #[test]
