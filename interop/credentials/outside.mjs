@@ -2,14 +2,16 @@
 // did not write. Usage: node outside.mjs PATH-OF-TESSERA
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeKey } from './callbacks.mjs'
+import { makeLeaf, makeRoot } from './pki.mjs'
 import { walk } from './tiles.mjs'
-import { Wallet } from './wallet.mjs'
+import { attest, Wallet } from './wallet.mjs'
 
 const binary = process.argv[2]
+const home = mkdtempSync(join(tmpdir(), 'tessera-interop-'))
 let passed = 0
 
 async function check(name, act) {
@@ -19,7 +21,6 @@ async function check(name, act) {
 }
 
 function startDemo() {
-  const home = mkdtempSync(join(tmpdir(), 'tessera-interop-'))
   const child = spawn(binary, ['demo', '--json', '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home },
@@ -38,6 +39,21 @@ function startDemo() {
     setTimeout(() => reject(new Error('the demo said nothing for 60 s')), 60_000).unref()
   })
   return { child, story }
+}
+
+/** Runs `tessera wallet …` in a folder of its own: `{ exit, stdout, stderr }`. */
+function ours(...args) {
+  const child = spawn(binary, ['wallet', ...args, '--home', join(home, 'wallet'), '--yes', '-o', 'json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TESSERA_WALLET_PASSPHRASE: 'a passphrase for this run', XDG_CONFIG_HOME: home, XDG_DATA_HOME: home },
+    timeout: 60_000,
+  })
+  const said = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr']) child[stream].on('data', (chunk) => (said[stream] += chunk))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (exit) => resolve({ exit, ...said }))
+  })
 }
 
 async function run(demo) {
@@ -97,6 +113,70 @@ async function run(demo) {
     assert.equal(accepted.claims.iss, urls.issuer)
     assert.ok(accepted.claims.status.status_list.uri.startsWith(urls.issuer))
   })
+  await check('a transaction code is asked for; a wrong one is refused, the right one redeems', async () => {
+    const { body } = await api('POST', '/credentials/issue', { credential_configuration_id: 'diploma', claims, tx_code: true })
+    assert.match(body.tx_code, /^[0-9]{6}$/)
+    const wrong = String((Number(body.tx_code) + 1) % 1_000_000).padStart(6, '0')
+    await assert.rejects(() => new Wallet().accept(body.offer_uri, { txCode: wrong }))
+    assert.equal((await new Wallet().accept(body.offer_uri, { txCode: body.tx_code })).claims.degree.type, 'BSc')
+  })
+  await check('our terminal wallet sends the code by --tx-code, and proves a fresh key where the metadata takes proofs', async () => {
+    const { body } = await api('POST', '/credentials/issue', { credential_configuration_id: 'diploma', claims, tx_code: true })
+    const server = `${urls.public}/.well-known/oauth-authorization-server${new URL(urls.issuer).pathname}`
+    assert.ok((await (await fetch(server)).json()).dpop_signing_alg_values_supported.includes('ES256'))
+    const pem = join(home, 'root.pem')
+    writeFileSync(pem, await (await fetch(`${urls.issuer}/trust/anchors.pem`)).text())
+    assert.equal((await ours('init', '--trust', pem)).exit, 0)
+    const wrong = String((Number(body.tx_code) + 1) % 1_000_000).padStart(6, '0')
+    assert.equal((await ours('accept', body.offer_uri, '--tx-code', wrong)).exit, 3)
+    const taken = await ours('accept', body.offer_uri, '--tx-code', body.tx_code)
+    assert.equal(taken.exit, 0, taken.stderr)
+    assert.equal(JSON.parse(taken.stdout.slice(taken.stdout.search(/^\{/m))).claims.degree.type, 'BSc')
+    const told = await api('GET', '/ledger/events?type=notification-received')
+    assert.equal(told.status, 200)
+    assert.ok(told.body.items.length >= 1)
+  })
+  await check('five copies come at once, bound to five keys, in five places of the list', async () => {
+    const { copies } = await new Wallet().accept((await issue()).body.offer_uri, { copies: 5 })
+    assert.equal(copies.length, 5)
+    const distinct = (of) => new Set(copies.map(of)).size
+    assert.equal(distinct(({ claims }) => JSON.stringify(claims.cnf.jwk)), 5)
+    assert.equal(distinct(({ claims }) => claims.status.status_list.idx), 5)
+    for (const { claims, key } of copies) assert.equal(claims.cnf.jwk.x, key.publicJwk.x)
+  })
+  await check('a token is bound by DPoP and useless without its key', async () => {
+    const bound = await new Wallet().accept((await issue()).body.offer_uri, {
+      dpopKey: await makeKey(),
+      notify: 'credential_accepted',
+    })
+    assert.equal(bound.tokenType, 'DPoP')
+    const stolen = await fetch(bound.issuerMetadata.credentialIssuer.credential_endpoint, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bound.accessToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ credential_configuration_id: 'diploma', proofs: { jwt: [bound.proof] } }),
+    })
+    assert.equal(stolen.status, 401)
+    assert.match(stolen.headers.get('www-authenticate'), /^DPoP /)
+  })
+  await check('copies that a wallet could not keep are revoked', async () => {
+    const { body } = await issue()
+    await new Wallet().accept(body.offer_uri, { copies: 2, notify: 'credential_failure' })
+    const { copies } = (await api('GET', `/credentials/${body.id}/status`)).body
+    assert.deepEqual(copies.map(({ status }) => status), ['revoked', 'revoked'])
+  })
+  await check('a wallet shows who made it; one of an unknown maker is refused', async () => {
+    const client = 'https://wallet.example/app'
+    const [known, unknown] = [await makeRoot('Wallet Maker Root'), await makeRoot('Nobody Knows This Maker')]
+    const anchor = { certificate_pem: known.pem, contexts: ['wallet-provider'] }
+    assert.equal((await api('POST', '/trust-anchors', anchor)).status, 201)
+    const attestedBy = async (root) => attest(await makeLeaf(root, 'Wallet Maker', client), client)
+    const { offer_uri: offerUri } = (await issue()).body
+    const stranger = await attestedBy(unknown)
+    await assert.rejects(() => new Wallet().accept(offerUri, { attested: stranger }))
+    const attested = await attestedBy(known)
+    const dpopKey = await makeKey()
+    assert.equal((await new Wallet().accept(offerUri, { attested, dpopKey })).claims.degree.type, 'BSc')
+  })
   await check('the spent offer is refused', async () => {
     await assert.rejects(() => new Wallet().accept(offer.body.offer_uri))
   })
@@ -154,4 +234,5 @@ try {
 } finally {
   child.removeAllListeners('exit')
   child.kill('SIGTERM')
+  rmSync(home, { recursive: true, force: true })
 }
