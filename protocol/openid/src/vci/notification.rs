@@ -83,7 +83,7 @@ impl NotificationRequest {
         let event = members.get("event").and_then(Value::as_str).and_then(NotificationEvent::parse);
         let event = event.ok_or(Check::NotificationForm)?;
         if let Some(description) = members.get("event_description")
-            && !description.as_str().is_some_and(|text| text.len() <= DESCRIPTION_BYTES_MAX)
+            && description.as_str().is_none_or(|text| text.len() > DESCRIPTION_BYTES_MAX)
         {
             return Err(Check::NotificationForm.into());
         }

@@ -84,7 +84,7 @@ pub fn completed(asked: TxCode) -> Option<TxCode> {
             .description
             .as_ref()
             .is_none_or(|text| !text.is_empty() && text.chars().count() <= DESCRIPTION_CHARS_MAX);
-    fits.then(|| TxCode { input_mode: Some(mode), length: Some(length), description: asked.description })
+    fits.then_some(TxCode { input_mode: Some(mode), length: Some(length), description: asked.description })
 }
 
 /// A fresh code of this form, each sign as likely as any other.

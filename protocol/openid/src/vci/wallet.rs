@@ -388,7 +388,8 @@ impl Described {
         let token = TokenResponse::parse(answer.ok()?)
             .map_err(|fault| AcceptFault::Wire { message: Message::Token, fault })?;
         let is_known = |name: &str| token.token_type.eq_ignore_ascii_case(name);
-        if !is_known("bearer") && !(self.takes_dpop && is_known("dpop")) {
+        let is_taken = is_known("bearer") || (self.takes_dpop && is_known("dpop"));
+        if !is_taken {
             return Err(AcceptFault::TokenType);
         }
         Ok(Granted {
