@@ -117,7 +117,7 @@ fn anchors(certificate: &Certificate) -> Anchors {
     Anchors::new(vec![Anchor {
         id: "anc_1".to_owned(),
         certificate: certificate.clone(),
-        contexts: vec![Context::Issuer, Context::Status, Context::Reader, Context::ListSigner],
+        contexts: vec![Context::Issuer, Context::Status, Context::Reader, Context::WalletProvider, Context::ListSigner],
         types: vec![everything],
     }])
 }

@@ -69,6 +69,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("issuer_metadata", openid::issuer_metadata),
     ("vci_wallet", openid::vci_wallet),
     ("credential_request", openid::credential_request),
+    ("vci_notification", openid::vci_notification),
+    ("client_attestation", openid::client_attestation),
     ("proof", openid::proof),
     ("nonce", openid::nonce),
     ("vp_response", openid::vp_response),

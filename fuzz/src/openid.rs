@@ -11,19 +11,21 @@ use crypto::key::SignAlg;
 use jiff::Timestamp;
 use openid::errand::Answered;
 use openid::oauth::access_token::SKEW_S_MAX;
+use openid::oauth::client_attestation::CLIENT_ID_BYTES_MAX as ATTESTED_ID_BYTES_MAX;
 use openid::oauth::client_auth::{ASSERTION_LIFE_S_MAX, JWT_BEARER};
 use openid::oauth::form::{FORM_BYTES_MAX, Form, encode};
 use openid::oauth::jwks::JWKS_KEYS_MAX;
 use openid::oauth::{
-    AccessToken, AccessTokenClaims, AuthorizationServerMetadata, ClientAuth, ClientCredentialsRequest,
-    Expected, GrantType, Jwks, TokenResponse,
+    AccessToken, AccessTokenClaims, AttestationRules, AuthorizationServerMetadata, ClientAttestation, ClientAuth,
+    ClientCredentialsRequest, Expected, GrantType, Jwks, TokenResponse,
 };
+use openid::vci::notification::NOTIFICATION_BYTES_MAX;
 use openid::vci::offer::{OFFER_BYTES_MAX, OFFER_LINK_BYTES_MAX};
-use openid::vci::request::{PROOFS_MAX, WANTED_BYTES_MAX, bearer};
+use openid::vci::request::{PROOFS_MAX, WANTED_BYTES_MAX};
 use openid::vci::wallet::{Offered, Start};
 use openid::vci::{
-    CredentialOffer, CredentialRequest, CredentialResponse, IssuerMetadata, NonceResponse, OfferLink,
-    PreAuthorizedRequest, ProofRules, Proofs, Wanted,
+    CredentialOffer, CredentialRequest, CredentialResponse, IssuerMetadata, NonceResponse, NotificationEvent,
+    NotificationRequest, OfferLink, PreAuthorizedRequest, ProofRules, Proofs, Wanted,
 };
 use openid::vp::wallet::{CheckedRequest, LINK_BYTES_MAX, PresentationLink, acknowledged};
 use openid::vp::{ClientId, Reply, ResponseRules, Seal, TransactionData, response};
@@ -239,9 +241,41 @@ pub fn credential_request(bytes: &[u8]) {
         }
     }
     let (header, query) = halves(bytes);
-    if let Ok(token) = bearer(text(header), text(query)) {
-        assert!(!token.is_empty() && token.len() <= header.len());
+    if let Ok(shown) = openid::vci::request::access_token(text(header), text(query)) {
+        assert!(!shown.token.is_empty() && shown.token.len() <= header.len());
     }
+}
+
+/// A notification is bounded, and tells one of three things; what it tells twice is no news.
+pub fn vci_notification(bytes: &[u8]) {
+    let Ok(request) = NotificationRequest::parse(bytes) else { return };
+    assert!(bytes.len() <= NOTIFICATION_BYTES_MAX);
+    assert_eq!(NotificationEvent::parse(request.event.as_str()), Some(request.event));
+    assert!(request.event.is_news(None) && !request.event.is_news(Some(request.event)));
+    input::accepted();
+}
+
+/// `{header}\n{claims}\n{header}\n{claims}`, the first pair signed by the leaf, the second by the wallet: a wallet is believed for its
+/// own key, at this server and under this authority alone.
+pub fn client_attestation(bytes: &[u8]) {
+    let parts = input::lines(bytes);
+    let [header, claims, pop_header, pop_claims] = parts[..] else {
+        let _ = ClientAttestation::read(text(bytes), text(bytes));
+        return;
+    };
+    let attestation = input::sign(header, claims, &parties().leaf);
+    let pop = input::sign(pop_header, pop_claims, &parties().holder);
+    let judge = |trust: &Trust<'_>, issuer: &str| {
+        let read = ClientAttestation::read(Some(&attestation), Some(&pop)).ok().flatten()?;
+        read.verify(&AttestationRules { trust, issuer, client_id: None }, fixed::now()).ok()
+    };
+    let Some(client) = judge(&parties().trust(), ISSUER) else { return };
+    assert_eq!(client.thumbprint, Jwk::from_key(&parties().holder.public()).thumbprint());
+    assert!(!client.client_id.is_empty() && client.client_id.len() <= ATTESTED_ID_BYTES_MAX);
+    assert!(client.expires_at > fixed::now());
+    assert_eq!(judge(&parties().trust(), "https://i.example/t/b"), None);
+    assert_eq!(judge(&parties().wrong_trust(), ISSUER), None);
+    input::accepted();
 }
 
 /// `{header}\n{claims}`: a proof proves the key that signed it and no other, with a nonce of this tenant and no other.

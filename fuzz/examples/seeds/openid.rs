@@ -1,9 +1,11 @@
 //! Samples for `protocol/openid`.
 
 use crypto::base64::std_encode;
+use crypto::jose::jws::x5c_value;
 use crypto::jwk::Jwk;
 use crypto::key::SignAlg;
 use openid::oauth::AuthorizationServerMetadata;
+use openid::oauth::client_attestation::{ATTESTATION_TYP, POP_TYP, pop_draft};
 use openid::oauth::client_auth::JWT_BEARER;
 use openid::oauth::form::encode;
 use openid::oauth::jwks::{PublishedKey, document};
@@ -28,6 +30,8 @@ pub fn all() -> Vec<Seeds> {
         ("issuer_metadata", vec![json_of(&issuer_metadata())]),
         ("vci_wallet", vci_wallets()),
         ("credential_request", credential_requests()),
+        ("vci_notification", vci_notifications()),
+        ("client_attestation", client_attestations()),
         ("proof", proofs()),
         ("nonce", vec![nonces("a").make([1; 16], now()).into_bytes(), nonce_parts(0), nonce_parts(-1_000)]),
         ("vp_response", vp_responses()),
@@ -121,6 +125,7 @@ fn issuer_metadata() -> IssuerMetadata {
         authorization_servers: vec![ISSUER.to_owned()],
         credential_endpoint: format!("{ISSUER}/credential"),
         nonce_endpoint: Some(format!("{ISSUER}/nonce")),
+        notification_endpoint: None,
         batch_credential_issuance: Some(metadata::BatchIssuance { batch_size: 4 }),
         display: vec![json!({"name": "A"})],
         credential_configurations_supported: [("diploma".to_owned(), configuration)].into(),
@@ -154,6 +159,27 @@ fn credential_requests() -> Vec<Vec<u8>> {
         "Bearer token\na=1&access%5ftoken=x",
         "bearer  token ",
     ])
+}
+
+fn vci_notifications() -> Vec<Vec<u8>> {
+    texts([
+        r#"{"notification_id":"n","event":"credential_accepted"}"#,
+        r#"{"notification_id":"n","event":"credential_deleted","event_description":"no","x":[1]}"#,
+        r#"{"notification_id":"n","notification_id":"m","event":"credential_failure"}"#,
+    ])
+}
+
+fn client_attestations() -> Vec<Vec<u8>> {
+    let jwk = Jwk::from_key(&parties().holder.public()).to_value();
+    let header = json!({"alg": "ES256", "typ": ATTESTATION_TYP, "x5c": x5c_value(&[LEAF_DER])});
+    let end = now().as_second() + 3_600;
+    let claims = json!({"iss": "https://m.example", "sub": "w", "exp": end, "cnf": {"jwk": jwk}});
+    let proof = pop_draft("w", ISSUER, "1", now());
+    let pop_header = json!({"alg": "ES256", "typ": POP_TYP}).to_string().into_bytes();
+    let first = signed(&header, &claims);
+    let lines = |pop: Vec<u8>| [first.clone(), pop_header.clone(), pop].join(&b'\n');
+    let elsewhere = json!({"aud": ["https://i.example/t/b"], "iat": now().as_second(), "jti": "1"});
+    vec![lines(proof.payload), lines(elsewhere.to_string().into_bytes()), b"a.b.c".to_vec()]
 }
 
 fn proofs() -> Vec<Vec<u8>> {
