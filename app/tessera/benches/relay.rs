@@ -72,7 +72,7 @@ fn main() {
     {
         runs.sort_by_key(Delivered::p99);
         println!("{what}, by p99: {}", runs[RUNS / 2].line());
-        let every: Vec<String> = runs.iter().map(|run| format!("{} ms", run.p99().as_millis())).collect();
+        let every: Vec<String> = runs.iter().map(|run| links::shown(run.p99())).collect();
         println!("           p99 of every run: {}", every.join(", "));
     }
 }

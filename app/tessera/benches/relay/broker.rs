@@ -38,7 +38,9 @@ impl Carried {
     }
 
     pub(super) fn line(&self, qos: u8) -> String {
-        let at = |part: usize| self.waits[(self.waits.len() - 1) * part / 100].as_secs_f64() * 1e3;
+        let last = self.waits.len().saturating_sub(1);
+        let at =
+            |part: usize| self.waits.get(last * part / 100).map_or(f64::NAN, Duration::as_secs_f64) * 1e3;
         format!(
             "QoS {qos}: {:.0} messages per CPU-second of the broker ({:.0}/s, it used {:.2} cores); p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms",
             self.per_cpu(),
