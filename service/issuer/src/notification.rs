@@ -14,6 +14,13 @@ use tlog::event::Event;
 /// The door's name under `I/vci`.
 const DOOR: &str = "notification";
 
+/// What is told now, what was told before, and the proof that came with it.
+struct News {
+    request: NotificationRequest,
+    before: String,
+    proof: Option<ToSpend>,
+}
+
 impl Issuer {
     /// Takes a notification; one that tells nothing new changes nothing.
     ///
@@ -42,18 +49,11 @@ impl Issuer {
         if !request.event.is_news(NotificationEvent::parse(&before)) {
             return Ok(());
         }
-        self.keep(ctx, tenant, &loaded, &request, &before, proof).await
+        self.keep(ctx, tenant, &loaded, News { request, before, proof }).await
     }
 
-    async fn keep(
-        &self,
-        ctx: &Ctx,
-        tenant: &str,
-        loaded: &Loaded,
-        request: &NotificationRequest,
-        before: &str,
-        proof: Option<ToSpend>,
-    ) -> Result<(), IssueError> {
+    async fn keep(&self, ctx: &Ctx, tenant: &str, loaded: &Loaded, news: News) -> Result<(), IssueError> {
+        let News { request, before, proof } = news;
         let (sha256, credential) = (request.id_sha256(), &loaded.credential.id);
         let revokes = request.event.is_loss() && self.config.revoke_on_failure;
         let revoked = match revokes {
@@ -67,7 +67,7 @@ impl Issuer {
             credential: credential.clone(),
             told: request.event.as_str().to_owned(),
         };
-        let notified = store::notified(sha256, request.event.as_str(), before);
+        let notified = store::notified(sha256, request.event.as_str(), &before);
         let mut unit = Unit::new(event).guard(notified, loaded.lost(Check::NotificationKnown));
         if let Some(proof) = proof {
             unit = unit.guard(proof.stmt(), loaded.lost(proof.check));

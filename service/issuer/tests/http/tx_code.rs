@@ -66,7 +66,7 @@ async fn five_wrong_transaction_codes_end_an_offer_for_the_right_one_too() {
     }
     let dead = redeem(&house, &offer, &right(&offer)).await;
     assert_eq!(dead.refusal(), (400, "invalid_grant".to_owned()));
-    let refusals = vec!["issue-refused"; 4];
+    let refusals = ["issue-refused"; 4];
     assert_eq!(house.events().await, [&refusals[..], &["offer-locked", "issue-refused"]].concat());
     let path = format!("/api/v1/offers/{}", offer["offer_id"].as_str().unwrap());
     assert_eq!(house.get(&path).await.refusal(), (410, "issuer/offer-gone".to_owned()));
