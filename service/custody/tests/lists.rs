@@ -3,6 +3,7 @@
 
 mod house;
 
+use std::slice::from_ref;
 use std::sync::{Arc, Mutex};
 
 use crypto::base64;
@@ -131,7 +132,7 @@ impl Place {
 async fn issuers_of_a_list_vouch_for_the_types_that_the_tenant_names_and_for_status_lists() {
     let place = Place::new().await;
     let id = place.import(place.operator.list(1, &[&place.pid.root])).await.unwrap();
-    assert_eq!(place.issuers("urn:eudi:pid:de:1").await, [place.pid.root.clone()]);
+    assert_eq!(place.issuers("urn:eudi:pid:de:1").await, from_ref(&place.pid.root));
     assert_eq!(place.issuers("urn:eudi:mdl:1").await, []);
     let ctx = place.house.ctx();
     let status = place.house.custody.anchors(&ctx, Context::Status, None).await.unwrap();
@@ -184,14 +185,14 @@ async fn an_older_release_never_comes_back_and_a_number_is_used_once() {
     let id = place.import(old.clone()).await.unwrap();
     let newer = place.operator.list(5, &[&place.pid.root]);
     place.lists.renew(&ctx, &id, Some(newer.clone())).await.unwrap();
-    assert_eq!(place.issuers("urn:eudi:pid:1").await, [place.pid.root.clone()]);
+    assert_eq!(place.issuers("urn:eudi:pid:1").await, from_ref(&place.pid.root));
     for (text, found) in [(old, 4), (place.operator.list(5, &[&other.root]), 5)] {
         let refused = place.lists.renew(&ctx, &id, Some(text)).await.unwrap_err();
         assert_eq!(refused, TrustListError::NotNewer { known: 5, found });
     }
     let (_, committed) = place.lists.renew(&ctx, &id, Some(newer)).await.unwrap();
     assert!(committed.is_none(), "the same release again is no change");
-    assert_eq!(place.issuers("urn:eudi:pid:1").await, [place.pid.root.clone()]);
+    assert_eq!(place.issuers("urn:eudi:pid:1").await, from_ref(&place.pid.root));
     assert_eq!(place.house.count("trust-list-imported").await, 2);
 }
 
@@ -204,7 +205,7 @@ async fn another_operator_cannot_take_a_list_over() {
     let id = place.import(place.operator.list(1, &[&place.pid.root])).await.unwrap();
     let refused = place.lists.renew(&ctx, &id, Some(rival.list(9, &[&rival.root]))).await.unwrap_err();
     assert_eq!(refused, TrustListError::OtherSigner);
-    assert_eq!(place.issuers("urn:eudi:pid:1").await, [place.pid.root.clone()]);
+    assert_eq!(place.issuers("urn:eudi:pid:1").await, from_ref(&place.pid.root));
 }
 
 #[tokio::test]
@@ -235,18 +236,18 @@ async fn a_list_at_an_address_is_fetched_every_day_and_a_fault_leaves_what_stood
     place.serve(place.operator.list(2, &[&next.root]));
     place.house.advance(23 * 3600);
     place.lists.tick(&place.house.system()).await.unwrap();
-    assert_eq!(place.issuers("urn:eudi:pid:1").await, [place.pid.root.clone()], "not yet a day");
+    assert_eq!(place.issuers("urn:eudi:pid:1").await, from_ref(&place.pid.root), "not yet a day");
     place.serve("no list".to_owned());
     place.house.advance(3600);
     place.lists.tick(&place.house.system()).await.unwrap();
     let known = place.lists.one(&place.house.ctx(), &list.id).await.unwrap();
     assert!(known.fault.unwrap().contains("compact JWS") && known.sequence == 1);
-    assert_eq!(place.issuers("urn:eudi:pid:1").await, [place.pid.root.clone()]);
+    assert_eq!(place.issuers("urn:eudi:pid:1").await, from_ref(&place.pid.root));
 
     place.serve(place.operator.list(2, &[&next.root]));
     place.house.advance(3600);
     place.lists.tick(&place.house.system()).await.unwrap();
-    assert_eq!(place.issuers("urn:eudi:pid:1").await, [next.root.clone()]);
+    assert_eq!(place.issuers("urn:eudi:pid:1").await, from_ref(&next.root));
     let known = place.lists.one(&place.house.ctx(), &list.id).await.unwrap();
     assert_eq!((known.fault, known.sequence), (None, 2));
 }
