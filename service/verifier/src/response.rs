@@ -210,7 +210,8 @@ impl Verifier {
             };
             let session = Session { state: State::Created { tries_left }, expires_at, flow };
             let (next, answer) = session.step(verdict.input, ctx.now);
-            let unit = self.unit(ctx, row, verdict, next.state, tries_left, code).await?;
+            let step = Step { next: next.state, tries_left, code };
+            let unit = self.unit(ctx, row, verdict, step).await?;
             match self.store.commit(ctx, unit).await {
                 Ok(_) => {
                     if !matches!(next.state, State::Created { .. }) {
@@ -235,10 +236,9 @@ impl Verifier {
         ctx: &Ctx,
         row: &AskedRow,
         verdict: &Verdict,
-        next: State,
-        tries_left: u8,
-        code: &str,
+        step: Step<'_>,
     ) -> Result<Unit<Moved>, StoreFault> {
+        let Step { next, tries_left, code } = step;
         let event = event(row, verdict, next);
         if matches!(next, State::Created { .. }) {
             return Ok(Unit::new(event).guard(store::spend_try(&row.id, tries_left), Moved));
@@ -265,6 +265,13 @@ impl Verifier {
             .guard(store::end_session(&row.id, next.as_str()), Moved)
             .put(store::put_result(&self.store, ctx, &result).await?))
     }
+}
+
+/// One step of a session: where to, what it bore before, and the code of the way back.
+struct Step<'a> {
+    next: State,
+    tries_left: u8,
+    code: &'a str,
 }
 
 /// When claims that are read from now on are erased.
