@@ -124,18 +124,10 @@ impl House {
                 .code("config/range")
         })?;
         let issuer = Issuer::new(store.clone(), custody.clone(), issuing);
-        let verifier = Verifier::new(
-            store.clone(),
-            custody.clone(),
-            edge.outbound().clone(),
-            verifier_config(&config, &base, dev)?,
-        );
-        let idp = Idp::new(
-            store.clone(),
-            custody.clone(),
-            edge.outbound().clone(),
-            idp_config(&config, &base, dev)?,
-        );
+        let verifying = verifier_config(&config, &base, dev)?;
+        let verifier = Verifier::new(store.clone(), custody.clone(), edge.outbound().clone(), verifying);
+        let signing_in = idp_config(&config, &base, dev)?;
+        let idp = Idp::new(store.clone(), custody.clone(), edge.outbound().clone(), signing_in);
         let push = push_over(&config, dev)?;
         let relay = Relay::new(store.clone(), custody.clone(), relay_config(&base, relay_round_ms));
         tenancy.on_new_tenant(Arc::new(audit.clone()));
@@ -156,16 +148,20 @@ impl House {
             push,
             checkpoint_ms,
         };
-        house.watch();
-        // A quarantined log or a full disk stops what is new, not what stands: the start goes on.
-        if let Err(fault) = house.tenancy.prepare_all(&ctx).await {
+        house.begin(&ctx).await;
+        Ok(house)
+    }
+
+    /// What a start brings and records. A quarantined log or a full disk stops what is new, not what stands: the start goes on.
+    async fn begin(&self, ctx: &Ctx) {
+        self.watch();
+        if let Err(fault) = self.tenancy.prepare_all(ctx).await {
             tracing::warn!(%fault, "a tenant lacks what this version brings; see /readyz");
         }
         let started = Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
-        if let Err(fault) = house.store.record(&ctx, started).await {
+        if let Err(fault) = self.store.record(ctx, started).await {
             tracing::warn!(%fault, "the start could not be recorded; see /readyz");
         }
-        Ok(house)
     }
 
     /// Every door of every room.
