@@ -30,8 +30,8 @@ pub mod status_list;
 pub mod store;
 mod trust;
 
-use ::store::Store;
 use ::credential::trust::PathCache;
+use ::store::Store;
 use custody::Custody;
 use std::sync::Arc;
 

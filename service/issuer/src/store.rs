@@ -8,8 +8,8 @@ use store::{Ctx, Field, Migrations, Row, Stmt, Store, StoreFault};
 use tenancy::After;
 
 pub(crate) use list::{
-    ListRow, blocks_left, close_lists, due_lists, list, lists, next_block, next_list, put_blocks, put_list, revoked, seal_block,
-    sign_list,
+    ListRow, blocks_left, close_lists, due_lists, list, lists, next_block, next_list, put_blocks, put_list,
+    revoked, seal_block, sign_list,
 };
 
 /// The room's migrations.
