@@ -14,7 +14,7 @@ pub enum Verb {
         file: String,
         /// What it vouches for: issuer, status, metadata, wallet-provider, key-attestation, reader, list-signer, vds, document-seal;
         /// may be repeated
-        #[arg(long = "context", value_name = "CONTEXT", required = true)]
+        #[arg(long = "for", value_name = "CONTEXT", required = true)]
         contexts: Vec<String>,
         /// For an issuer: a type that it may issue, or the beginning of one and *; may be repeated
         #[arg(long = "type", value_name = "TYPE")]
@@ -29,8 +29,8 @@ pub enum Verb {
         /// The chain in PEM, the signer first; or - for standard input
         file: String,
         /// What the chain should vouch for
-        #[arg(long, default_value = "issuer")]
-        context: String,
+        #[arg(long = "for", value_name = "CONTEXT", default_value = "issuer")]
+        purpose: String,
         /// For an issuer: the type that it should vouch for
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
@@ -52,8 +52,8 @@ pub fn run(verb: &Verb, session: &Session) -> Result<(), Failure> {
             session.post("/trust-anchors", &body, write)
         }
         Verb::List(page) => session.list("/trust-anchors", page),
-        Verb::Test { file, context, kind, write } => {
-            let body = json!({ "chain_pem": pem(file)?, "context": context, "type": kind });
+        Verb::Test { file, purpose, kind, write } => {
+            let body = json!({ "chain_pem": pem(file)?, "context": purpose, "type": kind });
             session.post("/trust-anchors/test", &body, write)
         }
         Verb::Remove { id } => {
