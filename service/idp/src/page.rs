@@ -73,7 +73,7 @@ edge::problem_pages! {
         meaning "The document does not verify, or its signer leads to no anchor of this tenant.",
         cause "the document was changed, or its authority is not among the trust anchors",
         fix "show another document, or add the authority's certificate",
-        command "tessera trust-anchor add --context vds FILE";
+        command "tessera trust-anchor add FILE --for vds";
     /// The anchor counts no more.
     ANCHOR_REVOKED = 422 "seal/anchor-revoked": "the document counts no more",
         meaning "The document was revoked or has ended.",
