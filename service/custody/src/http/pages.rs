@@ -98,7 +98,7 @@ edge::problem_pages! {
         fix "Add the certificate of the list's operator as an anchor of the context list-signer, or ask the operator for a sound list.",
         command "tessera trust-anchor add FILE --for list-signer";
     /// The list cannot be fetched.
-    LIST_UNREACHABLE = 502 "keys/trust-list-unreachable": "the trust list cannot be fetched",
+    LIST_UNREACHABLE = 422 "keys/trust-list-unreachable": "the trust list cannot be fetched",
         meaning "The address of the list gave no answer that we take. Lists are fetched over https from public addresses, without \
                  following redirects.",
         cause "The detail names the host and what happened.",
