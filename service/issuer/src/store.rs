@@ -204,6 +204,7 @@ const FORGET_SPENT: &str = "DELETE FROM issuer_spent WHERE tenant_id = :tenant A
 const FORGET_OFFERS: &str =
     "DELETE FROM issuer_offer WHERE tenant_id = :tenant AND state <> 'open' AND expires_at_ms < $1";
 const FORGET_GRANTS: &str = "DELETE FROM issuer_grant WHERE tenant_id = :tenant AND expires_at_ms < $1";
+// The plus keeps SQLite from walking all grants that live for each credential: those of the credential are few.
 const FORGET_DATASETS: &str = "UPDATE issuer_credential SET dataset = NULL,
        changed_at_ms = CASE WHEN status = 'offered' THEN :now ELSE changed_at_ms END,
        status = CASE WHEN status = 'offered' THEN 'expired' ELSE status END
@@ -211,7 +212,7 @@ const FORGET_DATASETS: &str = "UPDATE issuer_credential SET dataset = NULL,
      AND NOT EXISTS (SELECT 1 FROM issuer_offer WHERE issuer_offer.tenant_id = :tenant AND state = 'open'
        AND issuer_offer.credential_id = issuer_credential.credential_id)
      AND NOT EXISTS (SELECT 1 FROM issuer_grant WHERE issuer_grant.tenant_id = :tenant AND rounds_left > 0
-       AND issuer_grant.expires_at_ms > :now AND issuer_grant.credential_id = issuer_credential.credential_id)";
+       AND +issuer_grant.expires_at_ms > :now AND issuer_grant.credential_id = issuer_credential.credential_id)";
 const FORGET_COPIES: &str = "DELETE FROM issuer_copy WHERE tenant_id = :tenant AND expires_at_ms < $1";
 const FORGET_NOTIFICATIONS: &str =
     "DELETE FROM issuer_notification WHERE tenant_id = :tenant AND created_at_ms < $1";
