@@ -122,9 +122,12 @@ impl From<TrustListError> for Problem {
             TrustListError::Known => Self::of(&pages::LIST_KNOWN).detail(text).recorded(),
             TrustListError::Form(rule) => Self::of(&common::INVALID).detail(text).at("/types", rule),
             TrustListError::NoUri => Self::of(&common::INVALID).detail(text.clone()).at("/signed", text),
-            TrustListError::Unreachable(_) => Self::of(&pages::LIST_UNREACHABLE).detail(text),
+            TrustListError::Unreachable(_) => {
+                Self::of(&pages::LIST_UNREACHABLE).detail(text.clone()).at("/uri", text)
+            }
+            // The list may have come from its address: the whole body is at fault.
             TrustListError::Refused(_) | TrustListError::OtherSigner => {
-                Self::of(&pages::LIST_REFUSED).detail(text)
+                Self::of(&pages::LIST_REFUSED).detail(text.clone()).at("", text)
             }
             TrustListError::NotNewer { .. } => Self::of(&pages::LIST_NOT_NEWER).detail(text).recorded(),
             TrustListError::Store(fault) => fault.into(),
